@@ -1,0 +1,78 @@
+"""Resolves requirements.lock and requirements-gpu.lock anew from pyproject.toml, with uv: `make lock`.
+
+Versions that still fit are kept; `python tools/lock.py --upgrade` takes the newest. The second file has only
+what a GPU adds: `pip install -r requirements.lock -r requirements-gpu.lock` meets each package once.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK, GPU_LOCK = ROOT / "requirements.lock", ROOT / "requirements-gpu.lock"
+UNIVERSAL = ("--universal", "--python-version", "3.11")
+QUIET = ("--quiet", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header")
+ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)==[^\n]*\n(?:[ ]+[^\n]*\n)*", re.MULTILINE)
+
+
+def find_uv() -> str:
+    """Returns the uv to run; exits with one sentence when there is none."""
+    uv = os.environ.get("UV") or shutil.which("uv") or shutil.which("uv", path=Path(sys.executable).parent)
+    if uv is None:
+        sys.exit("make lock needs uv: install it (pip install uv), or let the variable UV name it.")
+    return uv
+
+
+def resolve(output: Path, *, extras: tuple[str, ...], options: list[str]) -> str:
+    """Returns the text of the lock that uv writes to `output` for the project with these extras."""
+    chosen = [argument for extra in extras for argument in ("--extra", extra)]
+    command = [find_uv(), "pip", "compile", "pyproject.toml", *chosen, *UNIVERSAL, *QUIET, *options]
+    subprocess.run([*command, "--output-file", str(output)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return output.read_text(encoding="utf-8")
+
+
+def entries(lock: str) -> dict[str, str]:
+    """Returns the text of each pinned package by its name and markers, comments left out."""
+    found = {}
+    for match in ENTRY.finditer(lock):
+        lines = [line for line in match.group().splitlines() if not line.lstrip().startswith("#")]
+        found[lines[0].rstrip(" \\")] = "\n".join(lines) + "\n"
+    return found
+
+
+def only_on_linux(entry: str) -> str:
+    """Returns an entry of the GPU lock with the marker that keeps it to Linux, where its wheels exist."""
+    head, _, rest = entry.partition(" \\\n")
+    pin, _, marker = head.partition(" ; ")
+    linux = f"({marker}) and sys_platform == 'linux'" if marker else "sys_platform == 'linux'"
+    return f"{pin} ; {linux} \\\n{rest}"
+
+
+def gpu_additions(whole: str, main: str) -> str:
+    """Returns what a GPU adds to the main lock; exits when the two would pin one package apart."""
+    known = entries(main)
+    added = {pin: text for pin, text in entries(whole).items() if pin not in known}
+    names = {pin.partition("==")[0] for pin in known}
+    apart = sorted(pin for pin in added if pin.partition("==")[0] in names)
+    if apart:
+        sys.exit(f"With a GPU other versions would be needed: {', '.join(apart)}.")
+    return "".join(only_on_linux(added[pin]) for pin in sorted(added))
+
+
+def main(arguments: list[str]) -> None:
+    """Writes both locks."""
+    text = resolve(LOCK, extras=("test", "bench"), options=arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = resolve(Path(folder) / "gpu.lock", extras=("test", "bench", "gpu"), options=["-c", LOCK.name])
+    GPU_LOCK.write_text(gpu_additions(whole, text), encoding="utf-8")
+    print(
+        f"{len(entries(text))} entries in {LOCK.name}, {len(entries(GPU_LOCK.read_text()))} more for a GPU."
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

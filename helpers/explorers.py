@@ -1,0 +1,215 @@
+"""Explorers: a few controls above a picture that follows them.
+
+The picture comes from a pure function `draw(**values) -> (figure, sentence)` that can be called, and tested, without any
+widget. `build_explorer` wires it to controls. The picture lives in HTML, because that keeps the alternative text; it is
+also part of the stored output as a plain PNG, so that the page shows it where no kernel runs. A mistake inside `draw` is
+shown below the controls, never swallowed.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from helpers.plots import PALETTE, figure_png, image_html, plot_confusion
+
+Draw = Callable[..., "tuple[Figure | LiveFigure, str]"]
+
+WIDE = {"description_width": "9em"}
+
+
+class LiveFigure:
+    """A figure of which only some artists change: all else is drawn once, which makes a redraw several times faster."""
+
+    def __init__(self, figure: Figure, *, moving: Sequence[Artist]) -> None:
+        self.figure, self.moving = figure, list(moving)
+        for artist in self.moving:
+            artist.set_animated(True)  # left out of the background
+        self.canvas = FigureCanvasAgg(figure)
+        self.canvas.draw()
+        self.background = self.canvas.copy_from_bbox(figure.bbox)
+
+    def png(self) -> bytes:
+        """Return the figure as it is now, as the bytes of a PNG file."""
+        self.canvas.restore_region(self.background)
+        for artist in self.moving:
+            self.figure.draw_artist(artist)
+        buffer = io.BytesIO()
+        pixels = np.asarray(self.canvas.buffer_rgba())[..., :3]
+        Image.fromarray(pixels).save(buffer, format="png", compress_level=1)
+        return buffer.getvalue()
+
+
+class Explorer(widgets.VBox):
+    """A box with controls, one sentence about the current setting, and the picture."""
+
+    def __init__(self, draw: Draw, *, controls: Mapping[str, widgets.ValueWidget], name: str) -> None:
+        self.draw, self.controls, self.name = draw, dict(controls), name
+        self.sentence, self.picture = widgets.HTML(), widgets.HTML()
+        self.sentence.add_class("workbook-sentence")
+        self.png = b""
+        super().__init__(
+            [widgets.HBox(list(self.controls.values()), layout=_WRAP), self.sentence, self.picture]
+        )
+        for control in self.controls.values():
+            control.observe(self.redraw, names="value")
+        self.redraw()
+
+    def redraw(self, _change: Any = None) -> None:
+        """Draw the picture for the present values of the controls, or say why that failed."""
+        try:
+            figure, sentence = self.draw(**{key: control.value for key, control in self.controls.items()})
+            self.png = figure.png() if isinstance(figure, LiveFigure) else figure_png(figure)
+        except Exception as error:
+            self.sentence.value = _failure(error)
+            return
+        self.sentence.value = f'<div role="status" aria-live="polite">{html.escape(sentence)}</div>'
+        self.picture.value = image_html(self.png, alt=f"{self.name}. {sentence}")
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        names = ", ".join(control.description for control in self.controls.values())
+        bundle = super()._repr_mimebundle_(**kwargs)
+        bundle["text/plain"] = f"[explorer] {self.name}. Controls: {names}. Run the notebook to move them."
+        if self.png:
+            bundle["image/png"] = self.png
+        return bundle
+
+
+_WRAP = widgets.Layout(flex_flow="row wrap")
+_SLIDER = widgets.Layout(width="26em")
+
+
+def _failure(error: Exception) -> str:
+    details = "".join(traceback.format_exception(error))
+    return (
+        f'<div role="alert"><b>This setting could not be drawn.</b> {type(error).__name__}: {html.escape(str(error))}'
+        f"<details><summary>Where it happened</summary><pre>{html.escape(details)}</pre></details></div>"
+    )
+
+
+def build_explorer(draw: Draw, *, controls: Mapping[str, widgets.ValueWidget], name: str) -> Explorer:
+    """Return an Explorer that shows `draw(**values)` and redraws it whenever a control changes.
+
+    `controls` maps the names of `draw`'s arguments to widgets, in the order in which they are shown; each needs a
+    description. `name` says in a few words what is explored.
+    """
+    for key, control in controls.items():
+        if not control.description:
+            raise ValueError(f"control {key!r} has no description: a learner would not know what it does.")
+        control.style = WIDE
+    return Explorer(draw, controls=controls, name=name)
+
+
+def choice(description: str, options: Any, *, value: Any = None) -> widgets.SelectionSlider:
+    """Return a slider over a few values (a list, or pairs of text and value) that starts at `value` or at the first."""
+    first = options[0][1] if isinstance(options[0], tuple) else options[0]
+    value = first if value is None else value
+    return widgets.SelectionSlider(description=description, options=options, value=value, layout=_SLIDER)
+
+
+def menu(description: str, options: Any, *, value: Any = None) -> widgets.Dropdown:
+    """Return a drop-down menu over named things that have no order; it starts at `value` or at the first."""
+    first = options[0][1] if isinstance(options[0], tuple) else options[0]
+    return widgets.Dropdown(description=description, options=options, value=first if value is None else value)
+
+
+def features_explorer(
+    grid: Mapping[tuple[str, str, int], np.ndarray],
+    labels: np.ndarray,
+    *,
+    class_names: Sequence[str],
+    part: str = "test",
+) -> Explorer:
+    """Return an explorer of layer, classifier and labels per class: learning curve and confusion matrix.
+
+    `grid` holds predictions (draws, tests) by (layer, classifier, labels per class), from
+    `helpers.experiments.classifier_grid`; `labels` are the true classes (tests,); `part` names the part of
+    the data that they come from. All was fitted before, so a move of a control only draws.
+    """
+    layers, classifiers, counts = (list(dict.fromkeys(column)) for column in zip(*grid, strict=True))
+    live, update = _curve_and_confusion(counts, class_names, part=part)
+
+    def draw(layer: str, classifier: str, labels_per_class: int) -> tuple[LiveFigure, str]:
+        accuracy = np.stack(
+            [(grid[layer, classifier, count] == labels).mean(axis=1) for count in counts], axis=1
+        )
+        position = counts.index(labels_per_class)
+        table = confusion_counts(labels, grid[layer, classifier, labels_per_class], classes=len(class_names))
+        update(accuracy, position, table)
+        here = accuracy[:, position]
+        return live, (
+            f"{layer}, {classifier}, {labels_per_class} labels per class: mean accuracy {here.mean():.2f}, "
+            f"from {here.min():.2f} to {here.max():.2f} over {len(here)} draws."
+        )
+
+    return build_explorer(
+        draw,
+        controls={
+            "labels_per_class": choice("labels per class", counts, value=counts[len(counts) // 2]),
+            "layer": choice("layer", [(layer.removesuffix("_pool"), layer) for layer in layers], value=layers[-1]),
+            "classifier": menu("classifier", classifiers),
+        },
+        name="Learning curve and confusion matrix of a classifier on cached features",
+    )
+
+
+def confusion_counts(labels: np.ndarray, predictions: np.ndarray, *, classes: int) -> np.ndarray:
+    """Return counts (classes, classes), rows true and columns predicted, summed over draws (draws, n)."""
+    predictions = np.atleast_2d(predictions)
+    counts = np.zeros((classes, classes), dtype=int)
+    np.add.at(counts, (np.broadcast_to(labels, predictions.shape), predictions), 1)
+    return counts
+
+
+def _curve_and_confusion(
+    counts: Sequence[int], class_names: Sequence[str], *, part: str
+) -> tuple[LiveFigure, Callable[..., None]]:
+    """Return a figure with a learning curve and a confusion matrix, and the function that gives both new values."""
+    figure = Figure(figsize=(9.6, 4.4), layout="constrained")
+    curve, matrix = figure.subplots(1, 2, width_ratios=(1, 1.15))
+    curve.set(
+        xscale="log",
+        xlabel="labels per class",
+        ylabel=f"{part} accuracy",
+        ylim=(0, 1.02),
+        title="learning curve",
+    )
+    curve.set_xticks(counts, [str(count) for count in counts], minor=False)
+    curve.minorticks_off()
+    curve.set_xlim(counts[0] * 0.85, counts[-1] * 1.18)
+    (mean,) = curve.plot(counts, np.zeros(len(counts)), "o-", color=PALETTE[0])
+    dots = curve.plot(counts, np.zeros((len(counts), 8)), "_", color=PALETTE[0], alpha=0.6)
+    (here,) = curve.plot([counts[0]], [0], "o", markersize=14, markerfacecolor="none", color=PALETTE[1])
+    plot_confusion(np.array([], dtype=int), np.array([], dtype=int), class_names=class_names, ax=matrix)
+    matrix.set_title("confusion matrix, all draws added up")
+    (cells,) = matrix.images
+    size = range(len(class_names))
+    texts = [
+        [matrix.text(column, row, "", ha="center", va="center", fontsize=8) for column in size]
+        for row in size
+    ]
+    live = LiveFigure(figure, moving=[*dots, mean, here, cells, *(text for row in texts for text in row)])
+
+    def update(accuracy: np.ndarray, position: int, table: np.ndarray) -> None:
+        mean.set_ydata(accuracy.mean(axis=0))
+        here.set_data([counts[position]], [accuracy[:, position].mean()])
+        for index, line in enumerate(dots):
+            line.set_ydata(accuracy[min(index, len(accuracy) - 1)])
+        cells.set(data=table, clim=(0, table.sum(axis=1).max()))
+        for row, column in np.ndindex(table.shape):
+            count = table[row, column]
+            texts[row][column].set(
+                text=str(count) if count else "", color="white" if 2 * count > table[row].sum() else "black"
+            )
+
+    return live, update

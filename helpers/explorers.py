@@ -156,7 +156,9 @@ def features_explorer(
         draw,
         controls={
             "labels_per_class": choice("labels per class", counts, value=counts[len(counts) // 2]),
-            "layer": choice("layer", [(layer.removesuffix("_pool"), layer) for layer in layers], value=layers[-1]),
+            "layer": choice(
+                "layer", [(layer.removesuffix("_pool"), layer) for layer in layers], value=layers[-1]
+            ),
             "classifier": menu("classifier", classifiers),
         },
         name="Learning curve and confusion matrix of a classifier on cached features",

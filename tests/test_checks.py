@@ -85,6 +85,8 @@ def test_an_array_of_another_shape_gets_a_word_of_its_own(values, word):
         as_array(values, shape=(2, 3))
 
 
-@pytest.mark.parametrize("values", [[[1, 2, 3], [4, 5, 6]], np.ones((2, 3), "float32"), np.ones((2, 3), "uint8")])
+@pytest.mark.parametrize(
+    "values", [[[1, 2, 3], [4, 5, 6]], np.ones((2, 3), "float32"), np.ones((2, 3), "uint8")]
+)
 def test_arrays_of_any_number_type_and_lists_are_taken(values):
     assert as_array(values, shape=(2, 3)).dtype == np.float64

@@ -69,6 +69,8 @@ def as_number(answer: Any) -> float:
         raise NotYet(f"{answer!r} is text. Give a number, without quotation marks.")
     if answer is None:
         raise NotYet("the answer is None. Did the last line forget its `return`, or is it a `print`?")
+    if isinstance(answer, type):
+        raise NotYet(f"{answer.__name__} is a type, and a number is wanted.")
     if callable(answer):
         raise NotYet(f"{getattr(answer, '__name__', 'this')} is a function. Call it, with brackets.")
     values = _array(answer)
@@ -99,6 +101,8 @@ def as_array(answer: Any, *, shape: Sequence[int] | None = None) -> np.ndarray:
 def _array(answer: Any) -> np.ndarray:
     try:
         return np.asarray(answer, dtype="float64")
+    except OverflowError:
+        raise NotYet("the number is too large.") from None
     except (TypeError, ValueError):
         raise NotYet(f"numbers are wanted, and this is of type {type(answer).__name__}.") from None
 
@@ -120,7 +124,7 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
         )
     try:
         result = function(*arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NotYet(f"your function stopped with {type(error).__name__}: {error}") from error
     if result is ...:
         raise _YourTurn

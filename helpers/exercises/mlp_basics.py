@@ -7,6 +7,7 @@ import numpy as np
 from helpers.checks import NotYet, as_array, as_number, call, exercise
 
 CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+PARAMETERS = (4 * 16 + 16) + (16 * 8 + 8) + (8 * 3 + 3)
 
 
 @exercise
@@ -36,10 +37,15 @@ def check_and_neuron(weights: Any, bias: Any) -> str:
     weights, bias = as_array(weights), as_number(bias)
     if weights.size != 2:
         raise NotYet(f"two weights are wanted, one for each input, and this holds {weights.size} of them.")
-    sums = CORNERS @ weights.reshape(2) + bias
+    weights, largest = weights.reshape(2), max(np.abs(weights).max(), abs(bias))
+    if not largest < 1e100:
+        raise NotYet(
+            "infinite or gigantic numbers are no weights: nothing can be added up with them. Try 1 and 1."
+        )
+    sums = CORNERS @ weights + bias
     answers = "".join("1" if value > 0 else "0" for value in sums)
     for corner, value in zip(CORNERS.tolist(), sums, strict=True):
-        if abs(value) < 1e-9 and answers in {"0000", "0001"}:
+        if abs(value) <= 1e-9 * largest and answers in {"0000", "0001"}:
             raise NotYet(f"for {tuple(corner)} the sum is 0, exactly on the line. Move the line a little.")
     known = {
         "0111": "that is OR: a single 1 is already enough. Make the bias more negative.",
@@ -59,17 +65,20 @@ def check_and_neuron(weights: Any, bias: Any) -> str:
 @exercise
 def check_stable_sigmoid(answer: Any) -> str:
     z = np.array([-1000.0, -30.0, -2.0, 0.0, 1.0, 1000.0])
+    given = z.copy()
     right = 0.5 * (1 + np.tanh(0.5 * z))
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         try:
-            result = call(answer, z.copy())
+            result = call(answer, given)
         except NotYet as hint:
             if isinstance(hint.__cause__, FloatingPointError):
                 raise NotYet(
                     f"it breaks for a large z ({hint.__cause__}). Let np.exp see no large positive number."
                 ) from None
             raise
-    result = as_array(result, shape=z.shape)
+    if not np.array_equal(given, z):
+        raise NotYet("your function changes the z that it is given. Return a new array.")
+    result = _returned_array(result, shape=z.shape)
     small = np.exp(-np.abs(z))
     wrong = {
         "that is tanh, from -1 to 1. The sigmoid goes from 0 to 1.": np.tanh(z),
@@ -85,6 +94,14 @@ def check_stable_sigmoid(answer: Any) -> str:
         place = int(np.argmax(np.abs(result - right)))
         raise NotYet(
             f"at z = {z[place]:g} it gives {result[place]:.4g}, and the sigmoid is {right[place]:.4g} there."
+        )
+    tiny = np.exp(
+        -30
+    )  # the sigmoid of -30; in single precision the form with tanh gives 0, which we let pass
+    if result[1] != 0 and abs(result[1] / tiny - 1) > 0.02:
+        raise NotYet(
+            f"at z = -30 it gives {result[1]:.2g}, and the sigmoid is {tiny:.2g} there. "
+            "Did you cut off z? Then small probabilities come out too large."
         )
     return "from 0 to 1 without an overflow, from z = -1000 to z = 1000."
 
@@ -115,11 +132,13 @@ def check_parameter_count(answer: Any) -> str:
 def check_relu_layer(answer: Any) -> str:
     generator = np.random.default_rng(0)
     x, weights, bias = (generator.normal(size=size) for size in ((5, 3), (3, 4), 4))
-    kept = x.copy()
-    result = call(answer, x, weights, bias)
-    if not np.array_equal(x, kept):
-        raise NotYet("your function changes the inputs that it is given. Return a new array.")
-    if np.shape(result) == ():
+    given = {"x": x.copy(), "weights": weights.copy(), "bias": bias.copy()}
+    result = call(answer, *given.values())
+    for name, kept in (("x", x), ("weights", weights), ("bias", bias)):
+        if not np.array_equal(given[name], kept):
+            raise NotYet(f"your function changes the {name} that it is given. Return a new array.")
+    result = _returned_array(result)
+    if result.shape == ():
         raise NotYet(
             "one number came out: np.max looks for the largest of all. np.maximum compares each with 0."
         )
@@ -128,8 +147,7 @@ def check_relu_layer(answer: Any) -> str:
     wrong = {
         "that is the weighted sum. The ReLU is still to come.": z,
         "the bias is missing.": np.maximum(x @ weights, 0),
-        "the bias belongs into the sum: add it before the ReLU, not after.": np.maximum(x @ weights, 0)
-        + bias,
+        "the bias belongs in the sum: add it before the ReLU, not after.": np.maximum(x @ weights, 0) + bias,
         "that is tanh. The ReLU is wanted.": np.tanh(z),
         "negative sums should become 0, and yours became positive.": np.abs(z),
         "the positive sums became 0, and the negative ones stayed. It is the other way round.": np.minimum(
@@ -160,32 +178,48 @@ def check_keras_model(answer: Any) -> str:
         raise NotYet("the output layer is missing: 3 neurons, one for each class.")
     if units != [16, 8, 3]:
         raise NotYet(f"the layers have {units} neurons, and 16, 8 and 3 are wanted, in this order.")
-    if activations[:2] != ["relu", "relu"]:
-        raise NotYet(
-            f"the hidden layers have the activations {', '.join(activations[:2])}. Both should be relu."
-        )
+    for place, activation in zip(("first", "second"), activations, strict=False):
+        if activation != "relu":
+            raise NotYet(
+                f"the {place} hidden layer has the activation {activation}. Both hidden layers should have relu."
+            )
     if activations[2] != "softmax":
         raise NotYet(f"the output layer has the activation {activations[2]}, and softmax is wanted.")
-    return f"4-16-8-3, {answer.count_params()} parameters."
+    parameters = answer.count_params()
+    if parameters != PARAMETERS:
+        reason = "Is there a use_bias=False?" if parameters < PARAMETERS else "Is there an extra layer?"
+        raise NotYet(f"{parameters} parameters, and {PARAMETERS} are wanted. {reason}")
+    return f"4-16-8-3, {parameters} parameters."
 
 
 def _dense_layers(model: Any) -> tuple[list[int], list[str]]:
-    """Neurons and activation of each dense layer; an activation in a layer of its own counts for the one before."""
+    """Neurons and activation of each dense layer; activations in layers of their own count for the one before."""
     units: list[int] = []
     activations: list[str] = []
     for layer in model.layers:
+        kind = type(layer).__name__
+        if hasattr(layer, "units") and kind != "Dense":
+            raise NotYet(f"one of the layers is {kind}. In an MLP all of them are keras.layers.Dense.")
+    for layer in model.layers:
+        kind = type(layer).__name__
         function = getattr(getattr(layer, "activation", None), "__name__", None)
-        if hasattr(layer, "units"):
+        if kind == "Dense":
             units.append(int(layer.units))
             activations.append(function or "linear")
-        elif activations and type(layer).__name__ in {"Activation", "ReLU", "Softmax"}:
-            activations[-1] = function or type(layer).__name__.lower()
+        elif activations and kind in {"Activation", "ReLU", "Softmax"}:
+            own = function or kind.lower()
+            if activations[-1] == "linear":
+                activations[-1] = own
+            elif own not in {"linear", activations[-1]} or own == "softmax":
+                activations[-1] = f"{activations[-1]} and then {own}"
+        elif kind not in {"InputLayer", "Flatten"}:
+            raise NotYet(f"there is a layer {kind}. Three Dense layers behind the Input are all it takes.")
     return units, activations
 
 
 @exercise
 def check_regression_head(neurons: Any, activation: Any, loss: Any) -> str:
-    number, activation, loss = as_number(neurons), _name(activation), _name(loss)
+    number, activation, loss = as_number(neurons), _name(activation, "activation"), _name(loss, "loss")
     if number != 2:
         six = " Six is the number of inputs." if number == 6 else ""
         raise NotYet(f"{number:g} output neurons? There is one for each number that is wanted.{six}")
@@ -206,8 +240,30 @@ def check_regression_head(neurons: Any, activation: Any, loss: Any) -> str:
     return "two linear outputs, and a loss that compares numbers."
 
 
-def _name(answer: Any) -> str:
-    """The name of a Keras function, class or object, or a text, in small letters without underscores."""
+def _name(answer: Any, what: str) -> str:
+    """The name of a Keras function, class, layer or loss, or a text, in small letters and nothing between them."""
+    if isinstance(answer, list | tuple | dict | set | np.ndarray):
+        raise NotYet(
+            f"one {what} is wanted for all outputs, and this is a {type(answer).__name__}. Give its name."
+        )
     if not isinstance(answer, str) and answer is not None:
+        if type(answer).__name__ == "Activation":  # the layer, as in keras.layers.Activation("linear")
+            answer = answer.activation
         answer = getattr(answer, "__name__", None) or type(answer).__name__
-    return str(answer).strip().lower().replace("_", "")
+    return "".join(letter for letter in str(answer).lower() if letter.isalnum())
+
+
+def _returned_array(result: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """What a function returned, as an array; text, generators and lists of unequal rows get a word of their own."""
+    if isinstance(result, str):
+        raise NotYet("your function returns text. Return the array of numbers.")
+    if hasattr(result, "__next__"):
+        raise NotYet(
+            f"your function returns a {type(result).__name__}, which has computed nothing yet. Return an array."
+        )
+    if (
+        isinstance(result, list | tuple)
+        and len({len(row) if isinstance(row, list | tuple) else np.size(row) for row in result}) > 1
+    ):
+        raise NotYet("your function returns a list whose rows differ in length. Return one array.")
+    return as_array(result, shape=shape)

@@ -202,7 +202,8 @@ def _dense_layers(model: Any) -> tuple[list[int], list[str]]:
             raise NotYet(f"one of the layers is {kind}. In an MLP all of them are keras.layers.Dense.")
     for layer in model.layers:
         kind = type(layer).__name__
-        function = getattr(getattr(layer, "activation", None), "__name__", None)
+        used = getattr(layer, "activation", None)
+        function = getattr(used, "__name__", None) or (type(used).__name__.lower() if used else None)
         if kind == "Dense":
             units.append(int(layer.units))
             activations.append(function or "linear")

@@ -21,10 +21,19 @@ def _several(result: Any, names: str, count: int) -> tuple | list:
     return result
 
 
+def _even(values: Any, name: str = "the answer") -> np.ndarray:
+    """Return the values as an array; lists whose rows differ in length get a hint of their own."""
+    try:
+        np.shape(values)
+    except ValueError:
+        raise NotYet(f"{name} has rows of different lengths. An array needs equally long rows.") from None
+    return as_array(values)
+
+
 @exercise
 def check_sigmoid_slope(answer: Any) -> str:
     values = np.array([0.02, 0.25, 0.5, 0.9])
-    result = as_array(call(answer, values.copy()), shape=values.shape)
+    result = as_array(_even(call(answer, values.copy())), shape=values.shape)
     again = sigmoid(values)
     wrong = {
         "you apply the sigmoid once more. `value` is already the value of the sigmoid.": again * (1 - again),
@@ -65,6 +74,14 @@ def check_descend(answer: Any) -> str:
         )
     if not np.isclose(as_number(call(answer, slope, 5.0, 0.1, 0)), 5):
         raise NotYet("with 0 steps the weight should stay where it starts.")
+    if not np.isclose(as_number(call(answer, slope, 5.0, 0.25, 2)), run(5, 0.5, 2), rtol=1e-4):
+        raise NotYet("right for the learning rate 0.1, not for 0.25. Use the argument `learning_rate`.")
+    other, right = as_number(call(answer, lambda w: w**3, 1.0, 0.2, 2)), 0.8 - 0.2 * 0.8**3
+    if not np.isclose(other, right, rtol=1e-4):
+        raise NotYet(
+            f"right for the slope 2 (w - 3), not for the slope w^3: from 1, with 0.2, two steps lead to {right:.4f}, "
+            f"not to {other:.4f}. Call the function `slope` at each step."
+        )
     return "each step goes against the slope, and they get shorter as the slope does."
 
 
@@ -83,7 +100,8 @@ def check_delta_rule(answer: Any) -> str:
     y = sigmoid(weights @ x + bias)
     error, slope = y - target, y * (1 - y)
     delta, no_bias = error * slope, sigmoid(weights @ x)
-    if np.shape(d_bias) == weights.shape and np.shape(d_weights) == bias.shape:
+    weights_shape, bias_shape = _even(d_weights, "d_weights").shape, _even(d_bias, "d_bias").shape
+    if bias_shape == weights.shape and weights_shape == bias.shape:
         raise NotYet("the two are in the wrong order: d_weights first, then d_bias.")
     d_bias = as_array(d_bias, shape=bias.shape)
     wrong = {
@@ -99,9 +117,9 @@ def check_delta_rule(answer: Any) -> str:
     _look_for(d_bias, wrong)
     if not np.allclose(d_bias, delta, rtol=1e-4):
         raise NotYet("d_bias is not (y - target) f'(z). Check y first, then the two factors.")
-    if np.shape(d_weights) in ((), (2,), (3,)):
+    if weights_shape in ((), (2,), (3,)):
         raise NotYet(
-            f"d_weights is {np.shape(d_weights)}, and W is {weights.shape}: every delta times every input, np.outer."
+            f"d_weights is {weights_shape}, and W is {weights.shape}: every delta times every input, np.outer."
         )
     d_weights = as_array(d_weights, shape=weights.shape)
     _look_for(
@@ -116,6 +134,12 @@ def check_delta_rule(answer: Any) -> str:
 def check_central_difference(answer: Any) -> str:
     point, step = 0.7, 1e-2
     result = as_number(call(answer, np.sin, point, step))
+    if not np.isfinite(result):
+        raise NotYet("the result is infinite. Is there a division by zero? The places are 2 step apart.")
+    if result == 0:
+        raise NotYet(
+            "the result is 0, and the sine rises at 0.7. Do you call `function` at two different places?"
+        )
     up, here, down = np.sin(point + step), np.sin(point), np.sin(point - step)
     wrong = {
         "the two places are 2 step apart: divide by that.": (up - down) / step,
@@ -142,13 +166,15 @@ def check_dense_backward(answer: Any) -> str:
     x, weights, delta = random.normal(size=(5, 3)), random.normal(size=(3, 2)), random.normal(size=(5, 2))
     result = call(answer, x.copy(), weights.copy(), delta.copy())
     d_x, d_weights, d_bias = _several(result, "d_x, d_weights, d_bias", 3)
-    if np.shape(d_weights) == x.shape and np.shape(d_x) == weights.shape:
+    x_shape, weights_shape = _even(d_x, "d_x").shape, _even(d_weights, "d_weights").shape
+    bias_shape = _even(d_bias, "d_bias").shape
+    if weights_shape == x.shape and x_shape == weights.shape:
         raise NotYet("the order is d_x, d_weights, d_bias.")
-    if np.shape(d_bias) == (5,):
+    if bias_shape == (5,):
         raise NotYet("d_bias has one number for each example: add up over the examples, axis 0, instead.")
-    if np.shape(d_bias) == (1, 2):
-        raise NotYet("d_bias is (1, 2) and the bias is (2,): leave `keepdims` away.")
-    if np.shape(d_bias) == delta.shape:
+    if bias_shape == (1, 2):
+        raise NotYet("d_bias is (1, 2) and the bias is (2,): leave out `keepdims`.")
+    if bias_shape == delta.shape:
         raise NotYet("d_bias is delta itself. All examples share one bias: add up over them.")
     d_x, d_weights = as_array(d_x, shape=x.shape), as_array(d_weights, shape=weights.shape)
     d_bias = as_array(d_bias, shape=(2,))
@@ -179,7 +205,7 @@ def check_dense_backward(answer: Any) -> str:
 @exercise
 def check_logits_gradient(answer: Any) -> str:
     logits, targets = np.random.default_rng(3).normal(size=(4, 3)), np.eye(3)[[0, 2, 1, 1]]
-    result = as_array(call(answer, logits.copy(), targets.copy()), shape=logits.shape)
+    result = as_array(_even(call(answer, logits.copy(), targets.copy())), shape=logits.shape)
     p = softmax(logits)
     wrong = {
         "that is the gradient of the sum. The loss is the mean over the examples.": p - targets,
@@ -216,14 +242,19 @@ def check_learning_rate_limit(answer: Any) -> str:
             raise NotYet(f"{number:g}? {hint}")
     if not np.isclose(number, 0.05, rtol=1e-4):
         raise NotYet(f"at {number:g} the factor 1 - 40 eta is {1 - 40 * number:g}. At the limit it is -1.")
-    return "2 / 40 = 0.05: at this rate the weight jumps from side to side for ever, above it the jumps grow."
+    return "2 / 40 = 0.05: at this rate the weight jumps from side to side and gets nowhere, above it the jumps grow."
 
 
 @exercise
 def check_breaks_symmetry(answer: Any) -> str:
+    answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
+    if isinstance(answer, list | tuple | set):
+        if len(answer) != 1:
+            raise NotYet("exactly one of the four starts breaks the symmetry. Give one letter.")
+        answer = next(iter(answer))
     if not isinstance(answer, str):
         raise NotYet('one letter is wanted, as text: "a", "b", "c" or "d".')
-    letter = answer.strip().strip("()\"'").lower()
+    letter = answer.strip(" \n\t.,:;()[]\"'").lower()
     hints = {
         "a": "a: layers may differ from each other, but within the first layer all neurons are twins, in and out.",
         "b": "b: equal biases make the neurons answer, but all of them answer the same.",
@@ -241,10 +272,10 @@ def check_step_to_keep(answer: Any) -> str:
     losses = [5.0, 4.0, 3.0, 3.5, 3.2, 2.9, 3.0, 3.1, 3.3, 1.0]
     result = as_number(call(answer, list(losses), 3))
     hints = {
-        9: "the loss of 1.0 lies behind the stop: after three steps without a new lowest loss, training has ended.",
+        9: "the loss of 1.0 comes after the stop: after three steps without a new lowest loss, training has ended.",
         8: "that is where training stops. Return the position of the lowest loss until then.",
         2: "the patience starts anew with each new lowest loss. Here 2.9 comes after two steps of waiting.",
-        6: "that is one step behind the lowest loss.",
+        6: "that is one step after the lowest loss.",
         2.9: "that is the lowest loss. Return its position.",
         1.0: "that is a loss of the end, or position 1; the lowest loss before the stop lies elsewhere.",
     }

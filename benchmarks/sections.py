@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import engines
+from benchmarks import engines, training
 from benchmarks.tables import Table, fresh_cache, in_turns, median_ratio, timed
 
 ROUNDS = 9
@@ -205,5 +205,6 @@ SECTIONS = {
     "cached": cached_section,
     "memory": memory_section,
     "imports": imports_section,
+    **training.SECTIONS,
     "notebooks": notebooks_section,
 }

@@ -1,0 +1,115 @@
+"""Looking at a trained classifier: its most confident mistakes, whether its confidence can be believed, where it looked."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from helpers.fine_tuning import split_model
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Calibration(NamedTuple):
+    """Answers sorted by confidence into bins: mean confidence, share right and number of each bin, and the mean gap."""
+
+    confidence: np.ndarray
+    accuracy: np.ndarray
+    count: np.ndarray
+    error: float
+
+
+def most_confident_mistakes(
+    probabilities: np.ndarray, labels: np.ndarray, *, count: int | None = None
+) -> np.ndarray:
+    """Return the indices of wrong answers, the surest one first; at most `count` of them.
+
+    `probabilities`: (n, classes); `labels`: (n,) integers.
+    """
+    probabilities, labels = _checked(probabilities, labels)
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    order = np.argsort(-probabilities[wrong].max(axis=1), kind="stable")
+    return wrong[order][:count]
+
+
+def calibration_bins(probabilities: np.ndarray, labels: np.ndarray, *, bins: int = 10) -> Calibration:
+    """Return the calibration of answers: bins of equal width over confidence, and the expected calibration error.
+
+    The confidence of an answer is its largest probability. The error is the mean of |accuracy - confidence| over the bins,
+    each weighted with its number of answers; empty bins hold NaN. Guo and others, "On Calibration of Modern Neural
+    Networks", 2017.
+    """
+    probabilities, labels = _checked(probabilities, labels)
+    if bins < 1:
+        raise ValueError(f"bins is {bins}; give at least 1.")
+    sure = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    place = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        confidence = np.bincount(place, weights=sure, minlength=bins) / count
+        accuracy = np.bincount(place, weights=right, minlength=bins) / count
+    gaps = np.nan_to_num(np.abs(accuracy - confidence))
+    return Calibration(confidence, accuracy, count, float(gaps @ count / count.sum()))
+
+
+def grad_cam(
+    model: keras.Model, images: np.ndarray, *, layer_name: str, classes: np.ndarray | None = None
+) -> np.ndarray:
+    """Return where in each image the model found what speaks for a class: (n, height, width) float32 from 0 to 1.
+
+    `images`: what the model wants (preprocessed), (n, height, width, channels). `layer_name`: a layer that gives maps, for
+    VGG16 usually "block5_conv3". `classes`: one class for each image; None takes the model's own answer. Each map is
+    weighted with the mean gradient of the class, the sum cut off below zero, brought to the size of the image, and divided
+    by its maximum; where nothing speaks for the class all is 0. The gradient is that of the score before the softmax: a
+    probability that is nearly 0 or 1 hardly has one. Selvaraju and others, "Grad-CAM: Visual Explanations from Deep Networks
+    via Gradient-based Localization", 2017.
+    """
+    import tensorflow as tf
+    from keras import ops
+
+    first, second = split_model(model, layer_name)
+    if len(first.outputs[0].shape) != 4:
+        raise ValueError(
+            f"{layer_name!r} gives no maps but {tuple(first.outputs[0].shape)}; choose a convolution."
+        )
+    maps = first(ops.convert_to_tensor(images, "float32"), training=False)
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        with _without_softmax(model.layers[-1]):
+            logits = second(maps, training=False)
+        classes = np.argmax(logits, axis=1) if classes is None else np.asarray(classes)
+        score = ops.sum(ops.take_along_axis(logits, ops.convert_to_tensor(classes.reshape(-1, 1)), axis=1))
+    weights = ops.mean(tape.gradient(score, maps), axis=(1, 2), keepdims=True)
+    heat = ops.relu(ops.sum(weights * maps, axis=-1, keepdims=True))
+    heat = np.asarray(ops.image.resize(heat, np.shape(images)[1:3]))[..., 0]
+    largest = heat.max(axis=(1, 2), keepdims=True)
+    return np.divide(heat, largest, out=np.zeros_like(heat), where=largest > 0)
+
+
+@contextlib.contextmanager
+def _without_softmax(layer: keras.Layer) -> Iterator[None]:
+    """Let the last layer give scores while this lasts, if it gives probabilities."""
+    from keras import activations
+
+    before = getattr(layer, "activation", None)
+    if before is activations.softmax:
+        layer.activation = activations.linear
+    try:
+        yield
+    finally:
+        if before is activations.softmax:
+            layer.activation = before
+
+
+def _checked(probabilities, labels):
+    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
+        raise ValueError(
+            f"probabilities have shape {probabilities.shape} and labels {labels.shape}; wanted (n, classes) and (n,)."
+        )
+    return probabilities, labels

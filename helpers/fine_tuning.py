@@ -1,0 +1,139 @@
+"""Fine-tuning in parts: choose what may change, split a network at a layer, join it again, see what moved.
+
+The part of a network that is frozen answers the same to the same image, epoch after epoch. `split_model` cuts it off, so
+that its answers can be computed once (`helpers.features.extract_features`) and only the rest is trained. Notebook 06
+writes the first of these steps out before it uses them from here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+HEADS = ("avg", "flatten")
+STARTS = ("zeros", "random")
+
+
+def build_classifier(
+    base_model: keras.Model,
+    *,
+    classes: int,
+    hidden: int | None = None,
+    pooling: str = "avg",
+    dropout: float = 0.0,
+    start: str = "zeros",
+    seed: int = 0,
+) -> keras.Model:
+    """Return one flat model: the layers of `base_model`, pooling, and a new softmax head named "predictions".
+
+    It wants what `base_model` wants (for VGG16: preprocessed images) and gives probabilities `(n, classes)`. The layers
+    are shared with `base_model`, so training one changes both. `hidden`: units of a ReLU layer in between; `pooling`:
+    "avg" takes the mean over all places, "flatten" keeps every place; `dropout`: share dropped before "predictions".
+    `start`: the first kernel of "predictions", "zeros" (every class equally likely) or "random" (Glorot uniform, Keras's
+    own choice).
+    """
+    from keras import Model, layers
+    from keras.initializers import GlorotUniform
+
+    if pooling not in HEADS:
+        raise ValueError(f'pooling is {pooling!r}; choose "avg" or "flatten".')
+    if start not in STARTS:
+        raise ValueError(f'start is {start!r}; choose "zeros" or "random".')
+    x = base_model.outputs[0]
+    if len(x.shape) == 4:
+        pool = layers.GlobalAveragePooling2D if pooling == "avg" else layers.Flatten
+        x = pool(name="pooling")(x)
+    if hidden:
+        first_kernel = GlorotUniform(seed=seed + 1)
+        x = layers.Dense(hidden, activation="relu", kernel_initializer=first_kernel, name="hidden")(x)
+    if dropout:
+        x = layers.Dropout(dropout, seed=seed, name="dropout")(x)
+    kernel = "zeros" if start == "zeros" else GlorotUniform(seed=seed)
+    # float32 also where the rest is trained in half precision: small probabilities would be lost
+    x = layers.Dense(
+        classes, activation="softmax", kernel_initializer=kernel, dtype="float32", name="predictions"
+    )(x)
+    return Model(base_model.inputs[0], x, name=f"{base_model.name}_classifier")
+
+
+def freeze_before(model: keras.Model, layer_name: str) -> list[str]:
+    """Return the names of the layers that may change from now on: `layer_name` and all that come after it.
+
+    Everything before it is frozen. Batch normalisation stays frozen everywhere: its running means would drift. What is
+    set here counts from the next `compile()` on, so call that afterwards. `layer_name` can also be the beginning of
+    names: "block5" stands for "block5_conv1".
+    """
+    from keras.layers import BatchNormalization
+
+    start = _position(model, layer_name)
+    for position, layer in enumerate(model.layers):
+        layer.trainable = position >= start and not isinstance(layer, BatchNormalization)
+    return [layer.name for layer in model.layers if layer.trainable_weights]
+
+
+def split_model(model: keras.Model, layer_name: str) -> tuple[keras.Model, keras.Model]:
+    """Return two models: up to and with `layer_name`, and from its output to the end. They share the layers of `model`.
+
+    So training the second part changes `model` as well, and `model` is what to save. Raises ValueError where a path
+    leads around the layer, since the second part would then need more than that one output.
+    """
+    from keras import Model
+
+    layer = model.layers[_position(model, layer_name, whole=True)]
+    first = Model(model.inputs[0], layer.output, name=f"{model.name}_until_{layer_name}")
+    try:
+        second = Model(layer.output, model.outputs[0], name=f"{model.name}_after_{layer_name}")
+    except ValueError:
+        raise ValueError(
+            f"a path leads around {layer_name!r}, so that what follows needs more than its output. Split where all"
+            " paths meet, for instance at the end of a block."
+        ) from None
+    return first, second
+
+
+def join_model(first: keras.Model, second: keras.Model) -> keras.Model:
+    """Return one flat model that does what `second` does with the output of `first`, with the layers of both.
+
+    The counterpart of `split_model`: the result has the layers by name, can be saved, and predicts without the parts.
+    """
+    from keras import Model
+
+    given, wanted = tuple(first.outputs[0].shape), tuple(second.inputs[0].shape)
+    if given != wanted:
+        raise ValueError(f"the first part gives {given} and the second one wants {wanted}: they do not fit.")
+    twice = {layer.name for layer in first.layers} & {layer.name for layer in second.layers if layer.weights}
+    if twice:
+        raise ValueError(f"both parts have a layer named {', '.join(sorted(twice))}; names have to differ.")
+    continued = second.call(first.outputs[0])  # layer by layer; second(...) would become one nested layer
+    return Model(first.inputs[0], continued, name=f"{first.name}_joined")
+
+
+def layer_distances(model: keras.Model, reference: keras.Model) -> dict[str, float]:
+    """Return how far the kernel of each layer is from the layer of the same name in `reference`.
+
+    The distance is the norm of the difference divided by the norm of the reference's kernel: 0 has not moved, 1 has moved
+    as far as the kernel is long. Layers without a counterpart (a new head) are left out.
+    """
+    known = {layer.name: layer for layer in reference.layers if layer.weights}
+    distances = {}
+    for layer in model.layers:
+        if layer.weights and layer.name in known:
+            now, before = (np.asarray(one.get_weights()[0]) for one in (layer, known[layer.name]))
+            if now.shape != before.shape:
+                raise ValueError(
+                    f"{layer.name} has shape {now.shape} here and {before.shape} in the reference."
+                )
+            distances[layer.name] = float(np.linalg.norm(now - before) / np.linalg.norm(before))
+    return distances
+
+
+def _position(model: keras.Model, layer_name: str, *, whole: bool = False) -> int:
+    names = [layer.name for layer in model.layers]
+    for position, name in enumerate(names):
+        if name == layer_name or (not whole and name.startswith(f"{layer_name}_")):
+            return position
+    raise ValueError(f"{model.name} has no layer {layer_name!r}; choose from: {', '.join(names)}.")

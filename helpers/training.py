@@ -1,0 +1,197 @@
+"""What one wants around `fit()`: curves that grow while it runs, and a run that goes on where it was interrupted.
+
+The rest comes from Keras: `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau`. Keras's `BackupAndRestore` is not used
+here: it writes weights and epoch into two files one after the other, so that a run that is killed in between repeats an
+epoch on weights that have seen it. Importing this module imports Keras.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+import keras
+import numpy as np
+
+from helpers.plots import figure_png, image_html, new_axes, plot_curves
+from helpers.view_batches import steps_per_epoch, view_batches
+
+KEPT = 2  # states on disk: the last one, and the one before it in case the last cannot be read
+
+
+class LiveCurves(keras.callbacks.Callback):
+    """Draws loss and accuracy after every epoch, into a widget that is the value of the cell: `display(curves.widget)`.
+
+    The picture stays when training ends. Its alternative text names the curves and no digits.
+    """
+
+    def __init__(self, *, epochs: int) -> None:
+        super().__init__()
+        self.epochs, self.logs, self.widget = epochs, [], CurvesWidget()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Add an epoch to the curves and draw them anew."""
+        self.logs.append(dict(logs or {}))
+        self.widget.draw(self.logs, epochs=self.epochs)
+
+
+class CurvesWidget(widgets.HTML):
+    """A picture of curves in HTML, with alternative text; where no kernel runs, a plain PNG takes its place."""
+
+    png = b""
+
+    def draw(self, logs: Sequence[dict[str, float]], *, epochs: int) -> None:
+        """Draw the curves of the epochs so far."""
+        grid = new_axes(columns=2, size=(8.4, 3.0))
+        for axes, key in zip(grid, ("loss", "accuracy"), strict=True):
+            names = {"training": key, "validation": f"val_{key}"}
+            curves = {
+                name: np.array([one[of] for one in logs]) for name, of in names.items() if of in logs[0]
+            }
+            if curves:
+                plot_curves(range(1, len(logs) + 1), curves, xlabel="epoch", ylabel=key, ax=axes)
+            axes.set_xlim(0.5, epochs + 0.5)
+        grid[0].set_title(f"epoch {len(logs)} of {epochs}")
+        self.png = figure_png(grid[0].get_figure())
+        self.value = image_html(self.png, alt="Loss and accuracy after every epoch of the training so far.")
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        bundle["text/plain"] = "[curves] Loss and accuracy after every epoch."
+        if self.png:
+            bundle |= {"image/png": self.png, "text/html": self.value}
+        return bundle
+
+
+class SaveState(keras.callbacks.Callback):
+    """Saves weights, optimizer and history after every epoch, as one step: there is no state between two epochs."""
+
+    def __init__(self, folder: str | Path, *, settings: dict[str, Any], history: dict[str, list]) -> None:
+        super().__init__()
+        self.folder, self.settings = Path(folder), settings
+        self.history = {name: list(values) for name, values in history.items()}
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write the state of this epoch, then remove those that are no longer needed."""
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(float(value))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = _state(self.folder, epoch + 1)
+        seeds = [np.asarray(state).tolist() for state in _seeds(self.model)]
+        text = json.dumps({"settings": self.settings, "history": self.history, "seeds": seeds})
+        path.with_suffix("").with_suffix(".json").write_text(text, encoding="utf-8")
+        temporary = self.folder / "unfinished.weights.h5"
+        self.model.save_weights(temporary, overwrite=True)
+        temporary.replace(path)  # from here on this epoch counts
+        for old in _states(self.folder)[KEPT:]:
+            old.with_suffix("").with_suffix(".json").unlink(missing_ok=True)
+            old.unlink()
+
+
+def fit_resumable(
+    model: keras.Model,
+    views: np.ndarray,
+    labels: np.ndarray,
+    *,
+    folder: str | Path,
+    epochs: int,
+    batch_size: int = 32,
+    seed: int = 0,
+    validation_data: tuple[np.ndarray, np.ndarray] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> dict[str, list[float]]:
+    """Return the history of all epochs, also of those before an interruption: call it again and it goes on.
+
+    After every epoch the compiled `model`'s weights, its optimizer, the state of dropout and the history are saved in
+    `folder`; an epoch that was not finished is done again, with the same images in the same order (`view_batches`). So the
+    result is that of a run without interruption. What other callbacks have counted, such as the patience of
+    `EarlyStopping`, begins anew. `views` is (views, n, ...). Raises ValueError when the folder holds a run of another model
+    or with other settings.
+    """
+    settings = {"images": len(labels), "views": len(views), "batch_size": batch_size, "seed": seed}
+    settings |= {"weights": [list(weight.shape) for weight in model.weights]}
+    first, history = load_state(model, folder, settings=settings)
+    saver = SaveState(folder, settings=settings, history=history)
+    if first < epochs:
+        model.fit(
+            view_batches(views, labels, batch_size=batch_size, seed=seed, first_epoch=first),
+            steps_per_epoch=steps_per_epoch(len(labels), batch_size=batch_size),
+            initial_epoch=first,
+            epochs=epochs,
+            validation_data=validation_data,
+            callbacks=[saver, *callbacks],
+            shuffle=False,  # view_batches has shuffled
+            verbose=0,
+        )
+    return saver.history
+
+
+def load_state(
+    model: keras.Model, folder: str | Path, *, settings: dict[str, Any]
+) -> tuple[int, dict[str, list]]:
+    """Return how many epochs are done and their history, and load weights and optimizer of the last one into `model`.
+
+    Nothing saved yet: 0 and an empty history. A state that cannot be read is passed over with a warning; when none can,
+    the ValueError says so, since starting anew would throw the run away.
+    """
+    states = _states(Path(folder))
+    for path in states:
+        try:
+            kept = json.loads(path.with_suffix("").with_suffix(".json").read_text(encoding="utf-8"))
+            _compare(kept["settings"], settings, folder)
+            if not model.optimizer.built:
+                model.optimizer.build(model.trainable_variables)
+            model.load_weights(path)
+            for state, value in zip(_seeds(model), kept["seeds"], strict=True):
+                state.assign(value)
+        except (OSError, KeyError, json.JSONDecodeError) as error:
+            warnings.warn(f"{path.name} cannot be read ({error}); the epoch before is taken.", stacklevel=3)
+            continue
+        return int(path.name.split("_")[1].split(".")[0]), kept["history"]
+    if states:
+        raise ValueError(
+            f"no state in {folder} can be read. Remove the folder to start anew, or give another one."
+        )
+    return 0, {}
+
+
+def _compare(there: dict[str, Any], here: dict[str, Any], folder: str | Path) -> None:
+    for name, value in here.items():
+        if there[name] != value:
+            what = (
+                "another model"
+                if name == "weights"
+                else f"another run: {name} is {there[name]} there and {value} here"
+            )
+            raise ValueError(f"{folder} holds the states of {what}. Give another folder, or remove this one.")
+
+
+def _seeds(model: keras.Model) -> list[keras.Variable]:
+    """Return the states of random layers such as dropout, which `save_weights` leaves out."""
+    return [variable for variable in model.variables if "seed_generator" in variable.path]
+
+
+def _state(folder: Path, epoch: int) -> Path:
+    return folder / f"epoch_{epoch:04d}.weights.h5"
+
+
+def _states(folder: Path) -> list[Path]:
+    """Return the saved states, the last one first."""
+    return sorted(folder.glob("epoch_*.weights.h5"), reverse=True)
+
+
+def choose_precision() -> str:
+    """Return "mixed_float16" where a GPU has cores for it (compute capability 7 or more), otherwise "float32".
+
+    For `keras.config.set_dtype_policy(...)`, before the model is built. On a CPU half precision is only slower.
+    Micikevicius and others, "Mixed Precision Training", 2018.
+    """
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    able = [tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus]
+    return "mixed_float16" if able and min(able) >= (7, 0) else "float32"

@@ -1,0 +1,179 @@
+"""Tests of helpers.training: killed runs end like those that were not, damaged states are not taken, curves are drawn."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+RUN = """
+import os, sys, time
+import keras, numpy as np
+from helpers.training import fit_resumable
+
+folder, epochs, kill = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "kill"
+
+class Slow(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        time.sleep(0.05)
+        if batch == 1:
+            print("in the middle", flush=True)
+
+keras.utils.set_random_seed(1)
+model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.5, seed=3),
+                          keras.layers.Dense(3, "softmax")])
+model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+random = np.random.default_rng(0)
+views, labels = random.normal(size=(2, 40, 6)).astype("float32"), random.integers(0, 3, 40)
+history = fit_resumable(model, views, labels, folder=folder, epochs=epochs, batch_size=8,
+                        callbacks=[Slow()] if kill else [])
+np.savez(os.path.join(folder, "end.npz"), *model.get_weights(), *[v.numpy() for v in model.optimizer.variables],
+         losses=history["loss"])
+"""
+
+
+def command(folder, epochs, how):
+    return [sys.executable, "-c", RUN, str(folder), str(epochs), how]
+
+
+def test_a_killed_run_ends_like_one_that_was_not(tmp_path):
+    folders = tmp_path / "straight", tmp_path / "killed"
+    subprocess.run(command(folders[0], 5, "run"), check=True, timeout=300)
+    with subprocess.Popen(command(folders[1], 5, "kill"), stdout=subprocess.PIPE, text=True) as process:
+        for _ in range(3):  # it is now in its third epoch
+            assert process.stdout.readline().strip() == "in the middle"
+        process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+    assert process.returncode != 0 and not (folders[1] / "end.npz").exists()
+    assert 1 <= len(list(folders[1].glob("epoch_*.h5"))) <= 2
+    subprocess.run(command(folders[1], 5, "run"), check=True, timeout=300)
+    straight, resumed = (np.load(folder / "end.npz") for folder in folders)
+    assert len(straight["losses"]) == 5
+    for name in straight.files:
+        np.testing.assert_array_equal(straight[name], resumed[name], err_msg=name)
+
+
+@pytest.fixture
+def run():
+    """Return a function that trains a small model in a folder for so many epochs."""
+    import keras
+
+    from helpers.training import fit_resumable
+
+    random = np.random.default_rng(0)
+    views, labels = random.normal(size=(1, 12, 4)).astype("float32"), random.integers(0, 2, 12)
+
+    def train(folder, *, epochs, units=3, **more):
+        model = keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(2, "softmax")]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return fit_resumable(model, views, labels, folder=folder, epochs=epochs, batch_size=5, **more)
+
+    return train
+
+
+def test_more_epochs_go_on_and_no_more_do_nothing(tmp_path, run):
+    first = run(tmp_path, epochs=2)
+    assert run(tmp_path, epochs=2) == first
+    more = run(tmp_path, epochs=4)
+    assert more["loss"][:2] == first["loss"] and len(more["loss"]) == 4
+
+
+def test_a_damaged_state_is_passed_over_with_a_warning(tmp_path, run):
+    whole = run(tmp_path, epochs=3)
+    (tmp_path / "epoch_0003.weights.h5").write_bytes(b"half")
+    with pytest.warns(UserWarning, match="epoch_0003.*cannot be read"):
+        again = run(tmp_path, epochs=3)
+    assert again["loss"] == pytest.approx(whole["loss"])
+
+
+def test_when_nothing_can_be_read_it_does_not_start_anew(tmp_path, run):
+    run(tmp_path, epochs=2)
+    for path in tmp_path.glob("*.h5"):
+        path.write_bytes(b"half")
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match="no state .* can be read"):
+        run(tmp_path, epochs=3)
+
+
+def test_states_of_another_run_are_refused(tmp_path, run):
+    run(tmp_path, epochs=1)
+    with pytest.raises(ValueError, match="seed is 0 there and 7 here"):
+        run(tmp_path, epochs=2, seed=7)
+    with pytest.raises(ValueError, match="another model"):
+        run(tmp_path, epochs=2, units=4)
+
+
+def test_the_stop_button_keeps_the_last_epoch(tmp_path, run):
+    import keras
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.seen == 4:
+                raise KeyboardInterrupt
+            self.seen += 1
+
+        seen = 0
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, epochs=3, callbacks=[Stop()])
+    assert [path.name for path in tmp_path.glob("*.h5")] == ["epoch_0001.weights.h5"]
+    assert len(run(tmp_path, epochs=3)["loss"]) == 3
+
+
+def test_live_curves_draw_every_epoch_and_print_the_same(tmp_path, run):
+    from helpers.training import LiveCurves
+
+    curves = LiveCurves(epochs=3)
+    before = curves.widget._repr_mimebundle_()["text/plain"]
+    run(tmp_path, epochs=3, callbacks=[curves])
+    bundle = curves.widget._repr_mimebundle_()
+    assert bundle["text/plain"] == before and bundle["image/png"].startswith(b"\x89PNG")
+    assert len(curves.logs) == 3 and 'alt="Loss and accuracy' in curves.widget.value
+
+
+def test_half_precision_only_where_a_gpu_can(monkeypatch):
+    import tensorflow as tf
+
+    from helpers.training import choose_precision
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
+    for capability, expected in (((8, 6), "mixed_float16"), ((6, 1), "float32")):
+        details = {"compute_capability": capability}
+        monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu, d=details: d)
+        assert choose_precision() == expected
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    assert choose_precision() == "float32"
+
+
+def test_a_classifier_in_half_precision_has_a_head_in_single():
+    import keras
+
+    from helpers.fine_tuning import build_classifier
+
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        base = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3)])
+        model = build_classifier(base, classes=3)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.get_layer("pooling").compute_dtype == "float16"
+    assert model.get_layer("predictions").compute_dtype == "float32"
+    images, labels = np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype("float32"), np.arange(6) % 3
+    model.compile("adam", "sparse_categorical_crossentropy")
+    assert np.isfinite(model.fit(images, labels, verbose=0).history["loss"]).all()
+
+
+def test_preprocessing_in_a_model_is_saved_with_it(tmp_path):
+    import keras
+
+    from helpers.vgg16 import preprocess_vgg16
+
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(3, 3)(preprocess_vgg16(inputs)))
+    model = keras.Model(inputs, keras.layers.Dense(2)(x))
+    model.save(tmp_path / "model.keras")
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype("float32")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(images, verbose=0), model.predict(images, verbose=0), rtol=1e-6)

@@ -23,7 +23,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run check bench doctor lock clean
+.PHONY: help setup lab test run runs check bench doctor lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1	/p' Makefile | expand -t 15
@@ -44,6 +44,9 @@ test: setup ## run every test and every notebook
 
 run: setup ## execute notebooks and store their outputs (NOTEBOOKS=...)
 	$(VENV) tools/run_notebooks.py $(NOTEBOOKS)
+
+runs: setup ## record the long runs that notebooks 05 and 06 show (an hour)
+	$(VENV) tools/record_runs.py
 
 check: setup ## lint, format and house style
 	$(VENV) -m ruff check .

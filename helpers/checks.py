@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from helpers.progress import record_solved
+
 
 class NotYet(Exception):
     """A hint: the answer is wrong, and the message says something about this very mistake."""
@@ -32,11 +34,14 @@ class _YourTurn(Exception):
 
 
 def exercise(check: Callable[..., str]) -> Callable[..., None]:
-    """Return `check` as a function that prints one line of feedback and never raises."""
+    """Return `check` as a function that prints one line of feedback and never raises; "Correct" is remembered."""
 
     @functools.wraps(check)
     def printed(*answers: Any, **context: Any) -> None:
-        print(_one_line(verdict(check, *answers, **context)))
+        line = _one_line(verdict(check, *answers, **context))
+        print(line)
+        if line.startswith("Correct:"):
+            record_solved(check)
 
     return printed
 

@@ -21,6 +21,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from helpers.front_end import build_repairs
 from helpers.plots import PALETTE, figure_png, image_html, plot_confusion
 
 Draw = Callable[..., "tuple[Figure | LiveFigure, str]"]
@@ -58,10 +59,11 @@ class Explorer(widgets.VBox):
         self.sentence, self.picture = widgets.HTML(), widgets.HTML()
         self.sentence.add_class("workbook-sentence")
         self.png = b""
-        super().__init__(
-            [widgets.HBox(list(self.controls.values()), layout=_WRAP), self.sentence, self.picture]
-        )
+        row = widgets.HBox(list(self.controls.values()), layout=_WRAP)
+        super().__init__([row, self.sentence, self.picture, build_repairs(name)])
+        self.add_class("workbook-explorer")
         for control in self.controls.values():
+            control.tooltip = control.tooltip or control.description  # without one, browsers show "null"
             control.observe(self.redraw, names="value")
         self.redraw()
 
@@ -114,7 +116,8 @@ def choice(description: str, options: Any, *, value: Any = None) -> widgets.Sele
     """Return a slider over a few values (a list, or pairs of text and value) that starts at `value` or at the first."""
     first = options[0][1] if isinstance(options[0], tuple) else options[0]
     value = first if value is None else value
-    return widgets.SelectionSlider(description=description, options=options, value=value, layout=_SLIDER)
+    slider = widgets.SelectionSlider(description=description, options=options, value=value, layout=_SLIDER)
+    return slider.add_class("workbook-choice")
 
 
 def menu(description: str, options: Any, *, value: Any = None) -> widgets.Dropdown:

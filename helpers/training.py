@@ -20,6 +20,7 @@ import numpy as np
 from helpers.plots import figure_png, image_html, new_axes, plot_curves
 from helpers.view_batches import steps_per_epoch, view_batches
 
+CURVES = "Loss and accuracy after every epoch."
 KEPT = 2  # states on disk: the last one, and the one before it in case the last cannot be read
 
 
@@ -57,11 +58,11 @@ class CurvesWidget(widgets.HTML):
             axes.set_xlim(0.5, epochs + 0.5)
         grid[0].set_title(f"epoch {len(logs)} of {epochs}")
         self.png = figure_png(grid[0].get_figure())
-        self.value = image_html(self.png, alt="Loss and accuracy after every epoch of the training so far.")
+        self.value = image_html(self.png, alt=CURVES)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**kwargs)
-        bundle["text/plain"] = "[curves] Loss and accuracy after every epoch."
+        bundle["text/plain"] = f"[curves] {CURVES}"
         if self.png:
             bundle |= {"image/png": self.png, "text/html": self.value}
         return bundle

@@ -1,0 +1,149 @@
+"""Random changes that should leave the label alone: a pipeline of Keras layers, and views of images drawn from it.
+
+The ranges are those of the classic VGG16 program, which wrote them for `ImageDataGenerator`. Three of them mean something
+else to a Keras layer: `RandomRotation` counts in full turns, so 40 degrees are 40 / 360; `RandomShear` counts in shares of
+the image and shears about its upper left corner, where the generator counted in degrees; `RandomBrightness` adds, where
+the generator multiplied. And a generator moves each pixel once, while each layer interpolates anew.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+FILL_MODES = ("nearest", "reflect", "wrap", "constant")
+CHUNK_SIZE = 64  # images that are changed at a time
+
+
+def build_augmentation(
+    *,
+    rotation: float = 40,
+    shift: float = 0.2,
+    shear: float = 0.2,
+    zoom: float = 0.2,
+    flip: bool = True,
+    brightness: float = 0.0,
+    fill_mode: str = "nearest",
+    seed: int = 0,
+) -> keras.Sequential:
+    """Return a `keras.Sequential` that changes images (n, height, width, channels) at random, each in its own way.
+
+    Each number is the largest change in either direction; 0 leaves the layer out. `rotation`: degrees. `shift`: share of
+    height and of width. `shear`: share of the width (0.2 are about 11 degrees), to either side. `zoom`: share, height and
+    width apart. `flip`: left and right, in half of the cases. `brightness`: share of 255, added. `fill_mode`: what comes
+    in from outside, "nearest", "reflect", "wrap" or "constant" (black). Pixels are 0 to 255, results float32.
+
+    `fit()` and a plain call change images; `predict()`, `evaluate()` and a call with `training=False` don't. `seed`
+    decides all draws. A model that holds the layers can be saved and loaded (one with a plain `RandomShear(0.2)` cannot:
+    Keras 3.15 writes the range as -0.2 to 0.2 and refuses to read a negative number). Ranges after Chollet, "Building
+    powerful image classification models using very little data", 2016.
+    """
+    from keras import Sequential, layers
+
+    _check_ranges(rotation=(rotation, 180), shift=(shift, 1), shear=(shear, 1), brightness=(brightness, 1))
+    _check_ranges(zoom=(zoom, 0.99))
+    if fill_mode not in FILL_MODES:
+        raise ValueError(f"fill_mode is {fill_mode!r}; choose from {', '.join(map(repr, FILL_MODES))}.")
+    fill = {"fill_mode": fill_mode}
+    wanted = [
+        (flip, layers.RandomFlip, {"mode": "horizontal"}),
+        (rotation, layers.RandomRotation, {"factor": rotation / 360, **fill}),
+        (shift, layers.RandomTranslation, {"height_factor": shift, "width_factor": shift, **fill}),
+        (shear, layers.RandomShear, {"x_factor": (0.0, float(shear)), **fill}),
+        (zoom, layers.RandomZoom, {"height_factor": zoom, "width_factor": zoom, **fill}),
+        (brightness, layers.RandomBrightness, {"factor": brightness, "value_range": (0, 255)}),
+    ]
+    chosen = [
+        kind(**ranges, seed=_layer_seed(seed, kind.__name__)) for amount, kind, ranges in wanted if amount
+    ]
+    return Sequential(chosen or [layers.Identity()], name="augmentation")
+
+
+def augmented_views(
+    images: np.ndarray, *, augment: keras.Model, views: int, seed: int = 0, keep_first: bool = True
+) -> np.ndarray:
+    """Return `views` views of every image, (views, n, height, width, channels) uint8, drawn by `augment`.
+
+    `images` is (n, height, width, channels) in 0..255; `augment` a `keras.Sequential` such as `build_augmentation()`
+    gives. `keep_first=True` makes view 0 the images as they are. The views depend on images, ranges and `seed` alone: not
+    on the seeds in `augment`, nor on how often it was used; and asking for fewer views gives the first ones. `augment`
+    stays as it is. Raises ValueError for images of another kind, or for fewer views than one.
+    """
+    images, layers = _check_images(images), _random_layers(augment)
+    if not isinstance(views, int | np.integer) or views < 1:
+        raise ValueError(f"views is {views!r}; give a whole number from 1 up.")
+    drawn = np.empty((views, *images.shape), dtype="uint8")
+    if keep_first:
+        drawn[0] = _to_uint8(images)
+    for view in range(int(keep_first), views):
+        for start in range(0, len(images), CHUNK_SIZE):
+            part = slice(start, start + CHUNK_SIZE)
+            drawn[view, part] = _draw(images[part], layers, seeds=(seed, view - int(keep_first), start))
+    return drawn
+
+
+def _draw(images: np.ndarray, layers: list[Any], *, seeds: tuple[int, int, int]) -> np.ndarray:
+    """Return one view of a few images, uint8, with draws that only `seeds` decide: seed, number of the view, first image."""
+    from keras import device, random
+
+    counts: dict[str, int] = {}
+    images = images.astype("float32")  # as a call of the layer does; RandomBrightness would overflow in uint8
+    with device("cpu"):  # the same draws and the same rounding, with or without a GPU
+        for layer in layers:
+            kind = type(layer).__name__
+            counts[kind] = counts.get(kind, -1) + 1
+            generator = random.SeedGenerator(_layer_seed(seeds[0], kind, counts[kind], *seeds[1:]))
+            change = layer.get_random_transformation(images, training=True, seed=generator)
+            images = layer.transform_images(images, change, training=True)
+    return _to_uint8(np.asarray(images))
+
+
+def _random_layers(augment: Any) -> list[Any]:
+    """Return the layers that change images, in order, also those of a pipeline inside the pipeline."""
+    if hasattr(augment, "layers"):
+        return [layer for part in augment.layers for layer in _random_layers(part)]
+    if hasattr(augment, "get_random_transformation"):
+        return [augment]
+    if type(augment).__name__ in ("Identity", "InputLayer"):
+        return []
+    raise ValueError(
+        f"augment holds a {type(augment).__name__}, which is no augmentation layer of Keras; wanted a keras.Sequential"
+        " of layers such as RandomFlip, or what `build_augmentation()` gives."
+    )
+
+
+def _layer_seed(*words: int | str) -> int:
+    """Return a seed that the words decide: without the zeros at the end, so that a pipeline's first draw is view 0."""
+    numbers = [zlib.crc32(word.encode()) if isinstance(word, str) else int(word) for word in words]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
+
+
+def _to_uint8(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(values), 0, 255).astype("uint8")
+
+
+def _check_images(images: Any) -> np.ndarray:
+    images = np.asarray(images)
+    if images.ndim != 4 or len(images) == 0 or images.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"images has shape {images.shape}; wanted (n, height, width, channels) with 1 or 3 channels."
+            " A single image needs one more axis: image[np.newaxis]."
+        )
+    if images.dtype.kind not in "uif":
+        raise ValueError(f"images are of type {images.dtype}; wanted numbers from 0 to 255.")
+    if images.dtype.kind == "f" and images.max() <= 1:
+        raise ValueError("images have no value above 1; wanted 0 to 255. Multiply them by 255.")
+    return images
+
+
+def _check_ranges(**ranges: tuple[float, float]) -> None:
+    for name, (value, largest) in ranges.items():
+        if isinstance(value, bool) or not np.isreal(value) or not 0 <= value <= largest:
+            raise ValueError(f"{name} is {value!r}; give a number from 0 to {largest}.")

@@ -12,6 +12,7 @@ It reaches into nbval 0.11.0, which is therefore pinned; tests/test_nbval_setup.
 
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from queue import Empty
@@ -27,6 +28,7 @@ import course  # noqa: E402
 import helpers  # noqa: E402, F401  (sets the environment that kernels inherit)
 
 os.environ["WORKBOOK_PROGRESS"] = "0"
+os.environ["WORKBOOK_LEARNER_FILE"] = str(Path(tempfile.mkdtemp(prefix="workbook-")) / "learner.json")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 NOT_COMPARED = ("stderr", "text/html", "image/svg+xml")
 

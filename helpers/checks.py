@@ -17,7 +17,7 @@ that starts with "Your turn:", "Not yet:" or "Correct:".
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,22 @@ def as_number(answer: Any) -> float:
     if np.isnan(number):
         raise NotYet("the answer is NaN, not a number. Look for a division by zero or a missing value.")
     return number
+
+
+def expect(
+    answer: Any, right: float, hints: Mapping[float, str], otherwise: str, *, rtol: float = 1e-6
+) -> None:
+    """Raise the hint that belongs to a wrong number, `otherwise` for any other; return nothing when it is right.
+
+    `hints` maps typical wrong numbers to what is said about them; the first that is close enough (`rtol`) speaks.
+    """
+    number = as_number(answer)
+    if np.isclose(number, right, rtol=rtol):
+        return
+    for wrong, hint in hints.items():
+        if np.isclose(number, wrong, rtol=rtol):
+            raise NotYet(f"{number:,.4g}? {hint}")
+    raise NotYet(f"not {number:,.6g}. {otherwise}")
 
 
 def as_array(answer: Any, *, shape: Sequence[int] | None = None) -> np.ndarray:

@@ -30,7 +30,7 @@ def fine_tuning_explorer() -> Explorer:
         update(runs, first_trainable)
         where = f"{data}, {labels_per_class} labels per class"
         if not runs:
-            return live, f"{where}: training all of VGG16 was not recorded with these labels or this rate."
+            return live, f"{where}: this depth was not recorded with so many labels, it takes too long."
         head = np.mean([run["head_test_accuracy"] for run in runs])
         if first_trainable == "predictions":
             return (

@@ -69,7 +69,7 @@ def freeze_before(model: keras.Model, layer_name: str) -> list[str]:
     """
     from keras.layers import BatchNormalization
 
-    start = _position(model, layer_name)
+    start = layer_position(model, layer_name)
     for position, layer in enumerate(model.layers):
         layer.trainable = position >= start and not isinstance(layer, BatchNormalization)
     return [layer.name for layer in model.layers if layer.trainable_weights]
@@ -83,7 +83,7 @@ def split_model(model: keras.Model, layer_name: str) -> tuple[keras.Model, keras
     """
     from keras import Model
 
-    layer = model.layers[_position(model, layer_name, whole=True)]
+    layer = model.layers[layer_position(model, layer_name, whole=True)]
     first = Model(model.inputs[0], layer.output, name=f"{model.name}_until_{layer_name}")
     try:
         second = Model(layer.output, model.outputs[0], name=f"{model.name}_after_{layer_name}")
@@ -131,7 +131,8 @@ def layer_distances(model: keras.Model, reference: keras.Model) -> dict[str, flo
     return distances
 
 
-def _position(model: keras.Model, layer_name: str, *, whole: bool = False) -> int:
+def layer_position(model: keras.Model, layer_name: str, *, whole: bool = False) -> int:
+    """Return where in `model.layers` the layer stands; unless `whole`, "block5" stands for the first layer of block 5."""
     names = [layer.name for layer in model.layers]
     for position, name in enumerate(names):
         if name == layer_name or (not whole and name.startswith(f"{layer_name}_")):

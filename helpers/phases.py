@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.features import extract_features
-from helpers.fine_tuning import freeze_before, split_model
+from helpers.fine_tuning import freeze_before, layer_position, split_model
 from helpers.vgg16 import preprocess_vgg16
 from helpers.view_batches import steps_per_epoch, view_batches
 
@@ -115,17 +115,12 @@ def frozen_output(model: keras.Model, images: np.ndarray, *, layer_name: str | N
 
 def _trainable_part(model: keras.Model, first_trainable: str) -> tuple[keras.Model, str | None]:
     """Return the model from the first trainable layer on, and the name of the layer whose output it wants."""
-    names = [layer.name for layer in model.layers]
-    first = next(
-        i for i, name in enumerate(names) if name == first_trainable or name.startswith(f"{first_trainable}_")
-    )
+    first = layer_position(model, first_trainable)
     if first <= 1:  # all of it; the layer before is the input
         return model, None
-    return split_model(model, names[first - 1])[1], names[first - 1]
+    cut = model.layers[first - 1].name
+    return split_model(model, cut)[1], cut
 
 
 def _layer_after(model: keras.Model, layer_name: str) -> str:
-    names = [layer.name for layer in model.layers]
-    if layer_name not in names[:-1]:
-        raise ValueError(f"{model.name} has no layer {layer_name!r}: build it with `build_classifier`.")
-    return names[names.index(layer_name) + 1]
+    return model.layers[layer_position(model, layer_name, whole=True) + 1].name

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +40,3 @@ def load_runs(name: str, **wanted: Any) -> list[dict[str, Any]]:
 def recorded_values(name: str, key: str, **wanted: Any) -> np.ndarray:
     """Return one result of all runs like `wanted`, as an array with a row for each run (usually seeds)."""
     return np.array([run[key] for run in load_runs(name, **wanted)])
-
-
-def recorded_on(name: str) -> Mapping[str, str]:
-    """Return when and with which packages the runs were recorded."""
-    return _read(name)["recorded"]

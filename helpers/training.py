@@ -84,12 +84,12 @@ class SaveState(keras.callbacks.Callback):
         path = _state(self.folder, epoch + 1)
         seeds = [np.asarray(state).tolist() for state in _seeds(self.model)]
         text = json.dumps({"settings": self.settings, "history": self.history, "seeds": seeds})
-        path.with_suffix("").with_suffix(".json").write_text(text, encoding="utf-8")
+        _history(path).write_text(text, encoding="utf-8")
         temporary = self.folder / "unfinished.weights.h5"
         self.model.save_weights(temporary, overwrite=True)
         temporary.replace(path)  # from here on this epoch counts
         for old in _states(self.folder)[KEPT:]:
-            old.with_suffix("").with_suffix(".json").unlink(missing_ok=True)
+            _history(old).unlink(missing_ok=True)
             old.unlink()
 
 
@@ -142,7 +142,7 @@ def load_state(
     states = _states(Path(folder))
     for path in states:
         try:
-            kept = json.loads(path.with_suffix("").with_suffix(".json").read_text(encoding="utf-8"))
+            kept = json.loads(_history(path).read_text(encoding="utf-8"))
             _compare(kept["settings"], settings, folder)
             if not model.optimizer.built:
                 model.optimizer.build(model.trainable_variables)
@@ -178,6 +178,11 @@ def _seeds(model: keras.Model) -> list[keras.Variable]:
 
 def _state(folder: Path, epoch: int) -> Path:
     return folder / f"epoch_{epoch:04d}.weights.h5"
+
+
+def _history(state: Path) -> Path:
+    """Return the file that goes with a state: settings, history, seeds."""
+    return state.with_name(state.name.replace(".weights.h5", ".json"))
 
 
 def _states(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.checks import NotYet, as_array, as_number, call, exercise
+from helpers.checks import NotYet, as_array, as_number, call, exercise, expect
 
 KEEPS_A_DIGIT = {"shift by 2 pixels", "rotation by 10 degrees", "zoom by 10 %", "brightness up or down"}
 CHANGES_A_DIGIT = {
@@ -16,7 +16,6 @@ CHANGES_A_DIGIT = {
 
 @exercise
 def check_rotation_factor(answer: Any) -> str:
-    number = as_number(answer)
     hints = {
         40.0: "that would be forty full turns. The factor is a share of one turn.",
         0.4: "40 % of a full turn are 144 degrees.",
@@ -25,11 +24,8 @@ def check_rotation_factor(answer: Any) -> str:
         np.deg2rad(40): "those are radians. The layer multiplies by a full turn itself.",
         20 / 360: "the range goes from minus the factor to plus the factor: no need to halve it.",
     }
-    for wrong, hint in hints.items():
-        if np.isclose(number, wrong, rtol=5e-3):
-            raise NotYet(f"{number:.4g}? {hint}")
-    if not np.isclose(number, 40 / 360, rtol=5e-3):
-        raise NotYet(f"{number:.4g} of a full turn are {360 * number:.4g} degrees.")
+    number = as_number(answer)
+    expect(number, 40 / 360, hints, f"That share of a full turn is {360 * number:.4g} degrees.", rtol=5e-3)
     return "RandomRotation(40 / 360) turns by up to 40 degrees, to the left or to the right."
 
 
@@ -148,7 +144,6 @@ def _counted(images: np.ndarray) -> tuple[Any, list[int]]:
 
 @exercise
 def check_steps(answer: Any) -> str:
-    number = as_number(answer)
     hints = {
         4: "4 batches of 32 are 128 images. What about the other 22?",
         150 / 32: "there is no part of a step. The last batch is smaller, and it is a step all the same.",
@@ -156,10 +151,9 @@ def check_steps(answer: Any) -> str:
         32: "that is the size of a batch. How many batches do 150 images make?",
         4800: "150 x 32? Divide: how many batches do 150 images make?",
     }
-    if number in hints:
-        raise NotYet(f"{number:g}? {hints[number]}")
-    if number != 5:
-        raise NotYet(f"{number:g} batches of 32 have room for {32 * number:g} images, and there are 150.")
+    expect(
+        answer, 5, hints, "So many batches of 32 have room for 32 times as many images, and there are 150."
+    )
     return "four full batches and one of 22."
 
 
@@ -183,7 +177,6 @@ def check_label_preserving(answer: Any) -> str:
 
 @exercise
 def check_forward_passes(answer: Any) -> str:
-    number = as_number(answer)
     hints = {
         168: "that would be the photographs without any view.",
         168 * 3: "those are the views. The photographs themselves go through VGG16, too.",
@@ -192,10 +185,5 @@ def check_forward_passes(answer: Any) -> str:
         168 * 3 * 40: "with a cache, later epochs read what the first ones computed.",
         168 + 3: "each of the photographs has three views of its own.",
     }
-    if number in hints:
-        raise NotYet(f"{number:,.0f}? {hints[number]}")
-    if number != 168 * 4:
-        raise NotYet(
-            f"not {number:,.6g}. How many different pictures are there? Each is shown to VGG16 once."
-        )
+    expect(answer, 168 * 4, hints, "How many different pictures are there? Each is shown to VGG16 once.")
     return "4 x 168 = 672 pictures, against 6,720 for forty epochs without a cache."

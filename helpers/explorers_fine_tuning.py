@@ -15,8 +15,11 @@ from helpers.recorded_runs import load_runs
 DEPTHS = (("head only", "predictions"), ("block 5", "block5"), ("blocks 4, 5", "block4"), ("all", "block1"))
 RATES = (("0.00001", 1e-5), ("0.0001", 1e-4), ("0.001", 1e-3))
 TARGETS = tuple(
-    (f"{data} {count}", (data, count)) for data, count in [("textures", 2), ("textures", 10)]
-) + tuple((f"digits {count}", ("digits", count)) for count in (2, 10, 50))
+    (f"{name} {count}", (data, count))  # a read-out has room for ten letters
+    for name, data, counts in (("photos", "textures", (2, 10)), ("digits", "digits", (2, 10, 50)))
+    for count in counts
+)
+SUBJECTS = {"textures": "photographs of materials", "digits": "digits"}
 BLOCKS = ("block1", "block2", "block3", "block4", "block5")
 
 
@@ -28,7 +31,7 @@ def fine_tuning_explorer() -> Explorer:
         data, labels_per_class = target
         runs = _runs(data, labels_per_class, first_trainable, learning_rate)
         update(runs, first_trainable)
-        where = f"{data}, {labels_per_class} labels per class"
+        where = f"{SUBJECTS[data]}, {labels_per_class} labels per class"
         if not runs:
             return live, f"{where}: this depth was not recorded with so many labels, it takes too long."
         head = np.mean([run["head_test_accuracy"] for run in runs])

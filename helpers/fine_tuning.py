@@ -7,6 +7,7 @@ writes the first of these steps out before it uses them from here.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,7 +117,8 @@ def layer_distances(model: keras.Model, reference: keras.Model) -> dict[str, flo
     """Return how far the kernel of each layer is from the layer of the same name in `reference`.
 
     The distance is the norm of the difference divided by the norm of the reference's kernel: 0 has not moved, 1 has moved
-    as far as the kernel is long. Layers without a counterpart (a new head) are left out.
+    as far as the kernel is long; a kernel that was all zeros has an infinite distance once it moves. Layers without a
+    counterpart (a new head) are left out.
     """
     known = {layer.name: layer for layer in reference.layers if layer.weights}
     distances = {}
@@ -127,7 +129,8 @@ def layer_distances(model: keras.Model, reference: keras.Model) -> dict[str, flo
                 raise ValueError(
                     f"{layer.name} has shape {now.shape} here and {before.shape} in the reference."
                 )
-            distances[layer.name] = float(np.linalg.norm(now - before) / np.linalg.norm(before))
+            way, length = float(np.linalg.norm(now - before)), float(np.linalg.norm(before))
+            distances[layer.name] = way / length if length else math.inf if way else 0.0
     return distances
 
 

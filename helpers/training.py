@@ -8,6 +8,7 @@ epoch on weights that have seen it. Importing this module imports Keras.
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,49 +17,88 @@ from typing import Any
 import ipywidgets as widgets
 import keras
 import numpy as np
+from IPython.display import display
 
 from helpers.plots import figure_png, image_html, new_axes, plot_curves
 from helpers.view_batches import steps_per_epoch, view_batches
 
 CURVES = "Loss and accuracy after every epoch."
+BETWEEN_MOVES = 0.25  # seconds
 KEPT = 2  # states on disk: the last one, and the one before it in case the last cannot be read
 
 
 class LiveCurves(keras.callbacks.Callback):
-    """Draws loss and accuracy after every epoch, into a widget that is the value of the cell: `display(curves.widget)`.
+    """Shows, while `fit()` runs, how far it is, and after every epoch loss and accuracy; the picture stays when it ends.
 
-    The picture stays when training ends. Its alternative text names the curves and no digits.
+    `epochs` is the number that `fit()` is asked for. `widget` is what is shown; its alternative text names the curves and
+    no digits.
     """
 
     def __init__(self, *, epochs: int) -> None:
         super().__init__()
         self.epochs, self.logs, self.widget = epochs, [], CurvesWidget()
+        self.shown, self.last, self.first = None, 0.0, 0
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Put the widget below the cell, once."""
+        if self.shown is None:
+            self.widget.draw(self.logs, epochs=self.epochs)
+            self.shown = display(self.widget, display_id=True)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Remember where a resumed run goes on."""
+        if not self.logs:
+            self.first = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Move the progress bar, a few times a second."""
+        steps, now = self.params.get("steps"), time.monotonic()
+        if steps and now - self.last > BETWEEN_MOVES:
+            self.last = now
+            self.widget.move(self.first + len(self.logs) + (batch + 1) / steps, epochs=self.epochs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Add an epoch to the curves and draw them anew."""
         self.logs.append(dict(logs or {}))
-        self.widget.draw(self.logs, epochs=self.epochs)
+        self.widget.draw(self.logs, epochs=self.epochs, first=self.first)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Give the last picture to pages that show no widgets, too: what was sent when training began was empty."""
+        if self.shown is not None:
+            self.shown.update(self.widget)
 
 
 class CurvesWidget(widgets.HTML):
-    """A picture of curves in HTML, with alternative text; where no kernel runs, a plain PNG takes its place."""
+    """Curves and a progress bar in HTML, with alternative text; where no kernel runs, a plain PNG takes their place."""
 
-    png = b""
+    png, picture = b"", ""
 
-    def draw(self, logs: Sequence[dict[str, float]], *, epochs: int) -> None:
-        """Draw the curves of the epochs so far."""
+    def draw(self, logs: Sequence[dict[str, float]], *, epochs: int, first: int = 0) -> None:
+        """Draw the curves of the epochs so far, of which `first` were done before an interruption."""
+        done = first + len(logs)
         grid = new_axes(columns=2, size=(8.4, 3.0))
         for axes, key in zip(grid, ("loss", "accuracy"), strict=True):
             names = {"training": key, "validation": f"val_{key}"}
             curves = {
-                name: np.array([one[of] for one in logs]) for name, of in names.items() if of in logs[0]
+                name: np.array([one[of] for one in logs])
+                for name, of in names.items()
+                if logs and of in logs[0]
             }
             if curves:
-                plot_curves(range(1, len(logs) + 1), curves, xlabel="epoch", ylabel=key, ax=axes)
-            axes.set_xlim(0.5, epochs + 0.5)
-        grid[0].set_title(f"epoch {len(logs)} of {epochs}")
+                plot_curves(range(first + 1, done + 1), curves, xlabel="epoch", ylabel=key, ax=axes)
+            axes.set(xlim=(0.5, epochs + 0.5), xlabel="epoch", ylabel=key)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        grid[0].set_title(f"epoch {done} of {epochs}")
         self.png = figure_png(grid[0].get_figure())
-        self.value = image_html(self.png, alt=CURVES)
+        self.picture = image_html(self.png, alt=CURVES)
+        self.move(done, epochs=epochs)
+
+    def move(self, done: float, *, epochs: int) -> None:
+        """Set the progress bar to so many epochs; a part of an epoch counts."""
+        bar = (
+            f'<progress aria-label="epochs" max="{epochs}" value="{done:.2f}" style="width: 100%"></progress>'
+        )
+        self.value = bar + self.picture
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**kwargs)

@@ -109,6 +109,7 @@ def test_distances_by_hand():
     model.get_layer("block2_conv1").set_weights([1.5 * kernel, bias])
     distances = layer_distances(model, reference)
     assert distances["block2_conv1"] == pytest.approx(0.5) and distances["block1_conv1"] == 0
+    assert distances["predictions"] == 0, "a kernel of zeros that did not move"
 
 
 def take(views, *, epochs, first_epoch=0, seed=0):
@@ -177,7 +178,7 @@ def test_the_head_alone(images, tmp_path, monkeypatch):
     losses = train_head(model, images, LABELS, epochs=3).history["loss"]
     assert losses[2] < losses[0]
     moved = {name for name, distance in layer_distances(model, build(hidden=4)).items() if distance > 0}
-    assert not any(name.startswith("block") for name in moved) and "hidden" in moved
+    assert not any(name.startswith("block") for name in moved) and {"hidden", "predictions"} <= moved
 
 
 def test_digits_as_pictures():

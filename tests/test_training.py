@@ -131,6 +131,29 @@ def test_live_curves_draw_every_epoch_and_print_the_same(tmp_path, run):
     bundle = curves.widget._repr_mimebundle_()
     assert bundle["text/plain"] == before and bundle["image/png"].startswith(b"\x89PNG")
     assert len(curves.logs) == 3 and 'alt="Loss and accuracy' in curves.widget.value
+    assert 'max="3" value="3.00"' in curves.widget.value
+
+
+def test_curves_are_there_while_it_runs(run, tmp_path, monkeypatch):
+    """Below the cell from the beginning, with a bar that moves within an epoch; at the end the static picture follows."""
+    from unittest.mock import Mock
+
+    from helpers import training
+
+    shown, moves, first = Mock(), [], []
+    monkeypatch.setattr(training, "BETWEEN_MOVES", -1.0)
+    monkeypatch.setattr(training, "display", lambda widget, display_id: first.append(widget.png) or shown)
+    curves = training.LiveCurves(epochs=2)
+    curves.widget.observe(
+        lambda change: moves.append(float(change["new"].split('value="')[1].split('"')[0])), "value"
+    )
+    run(tmp_path, epochs=2, callbacks=[curves])
+    assert len(first) == 1 and first[0].startswith(b"\x89PNG") and first[0] != curves.widget.png
+    assert moves == sorted(moves) and moves[0] == 0 and moves[-1] == 2 and any(move % 1 for move in moves)
+    shown.update.assert_called_once_with(curves.widget)
+    resumed = training.LiveCurves(epochs=3)
+    run(tmp_path, epochs=3, callbacks=[resumed])
+    assert resumed.first == 2 and len(resumed.logs) == 1 and 'value="3.00"' in resumed.widget.value
 
 
 def test_half_precision_only_where_a_gpu_can(monkeypatch):

@@ -151,8 +151,9 @@ def check_steps(answer: Any) -> str:
         32: "that is the size of a batch. How many batches do 150 images make?",
         4800: "150 x 32? Divide: how many batches do 150 images make?",
     }
+    steps = as_number(answer)
     expect(
-        answer, 5, hints, "So many batches of 32 have room for 32 times as many images, and there are 150."
+        steps, 5, hints, f"{steps:g} batches of 32 have room for {32 * steps:g} images, and there are 150."
     )
     return "four full batches and one of 22."
 

@@ -23,7 +23,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run runs check bench doctor lock clean
+.PHONY: help setup lab test run runs site check bench doctor lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1	/p' Makefile | expand -t 15
@@ -48,6 +48,9 @@ run: setup ## execute notebooks and store their outputs (NOTEBOOKS=...)
 runs: setup ## record the long runs that notebooks 05 and 06 show (an hour)
 	$(VENV) tools/record_runs.py
 
+site: setup ## render the course as a static, searchable site, in the folder site
+	$(VENV) tools/build_site.py
+
 check: setup ## lint, format and house style
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
@@ -63,4 +66,4 @@ lock: setup ## resolve both lock files anew (needs uv; LOCK_FLAGS=--upgrade)
 	$(VENV) tools/lock.py $(LOCK_FLAGS)
 
 clean: ## remove .venv and what the tools left (the weights stay in their cache)
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv build site dist *.egg-info .pytest_cache .ruff_cache

@@ -72,7 +72,10 @@ def test_conda_gets_the_python_that_pyproject_names():
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
 def test_the_lock_pins_all_that_is_asked_for(python, platform):
     locked = pins("requirements.lock", python, platform)
-    asked = [Requirement(line) for line in PROJECT["dependencies"] + EXTRAS["test"] + EXTRAS["bench"]]
+    asked = [
+        Requirement(line)
+        for line in PROJECT["dependencies"] + EXTRAS["test"] + EXTRAS["site"] + EXTRAS["bench"]
+    ]
     wrong = [
         str(one) for one in asked if not one.specifier.contains(locked.get(canonicalize_name(one.name), "0"))
     ]

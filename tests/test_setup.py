@@ -409,7 +409,7 @@ def run_make(root: Path, *arguments: str, **more: str) -> subprocess.CompletedPr
 @make
 def test_make_alone_lists_the_targets():
     answer = run_make(course.ROOT)
-    for target in ("setup", "lab", "test", "run", "check", "bench", "lock", "clean"):
+    for target in ("setup", "lab", "test", "run", "site", "check", "bench", "lock", "clean"):
         assert f"make {target} " in answer.stdout
 
 
@@ -420,7 +420,7 @@ def test_make_sets_up_once(finished):
 
 
 @make
-@pytest.mark.parametrize("target", ["lab", "test", "run", "check", "bench"])
+@pytest.mark.parametrize("target", ["lab", "test", "run", "site", "check", "bench"])
 def test_make_stops_where_the_set_up_stops(tmp_path, target):
     root = make_workbook(tmp_path / "book")
     old = pretend(tmp_path / "bin", "python3.9", "sys.version_info = (3, 9, 18, 'final', 0)")

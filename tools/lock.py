@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK, GPU_LOCK = ROOT / "requirements.lock", ROOT / "requirements-gpu.lock"
+EXTRAS = ("test", "site", "bench")
 UNIVERSAL = ("--universal", "--python-version", "3.11")
 QUIET = ("--quiet", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header")
 ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)==[^\n]*\n(?:[ ]+[^\n]*\n)*", re.MULTILINE)
@@ -65,9 +66,9 @@ def gpu_additions(whole: str, main: str) -> str:
 
 def main(arguments: list[str]) -> None:
     """Writes both locks."""
-    text = resolve(LOCK, extras=("test", "bench"), options=arguments)
+    text = resolve(LOCK, extras=EXTRAS, options=arguments)
     with tempfile.TemporaryDirectory() as folder:
-        whole = resolve(Path(folder) / "gpu.lock", extras=("test", "bench", "gpu"), options=["-c", LOCK.name])
+        whole = resolve(Path(folder) / "gpu.lock", extras=(*EXTRAS, "gpu"), options=["-c", LOCK.name])
     GPU_LOCK.write_text(gpu_additions(whole, text), encoding="utf-8")
     print(
         f"{len(entries(text))} entries in {LOCK.name}, {len(entries(GPU_LOCK.read_text()))} more for a GPU."

@@ -26,16 +26,26 @@ JUPYTERLABS = (".jp-RenderedHTMLCommon pre",)
 OPTIONS = {
     "resultTypes": ["violations"],
     "elementRef": False,
+    "preload": False,
     "rules": {"link-in-text-block": {"enabled": False}},
 }
 
 
-def grave_violations(page: Page, *, limit: int = 120_000) -> list[str]:
-    """Return one line for each serious or critical violation: the rule, how often, and the first element."""
+def grave_violations(
+    page: Page,
+    *,
+    ours: tuple[str, ...] = OURS,
+    others: tuple[str, ...] = JUPYTERLABS,
+    limit: int = 120_000,
+) -> list[str]:
+    """Return one line for each serious or critical violation: the rule, how often, and the first element.
+
+    `ours` are selectors of what is looked at, `others` of what lies in it and is not.
+    """
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(program())
     style = page.add_style_tag(content=LAID_OUT)
-    page.evaluate(START, [list(OURS), list(JUPYTERLABS), OPTIONS])
+    page.evaluate(START, [list(ours), list(others), OPTIONS])
     page.wait_for_function("() => window.axeState", timeout=limit)
     style.evaluate("element => element.remove()")
     found = page.evaluate("() => window.axeState")

@@ -1,0 +1,96 @@
+"""Renders the course as a static, searchable site that any web server can serve: `make site` writes the folder `site`.
+
+    python tools/build_site.py [FOLDER]
+
+Sphinx does the work, with MyST-NB for the notebooks and sphinx-book-theme for the looks. Nothing is run: the pages show
+what is stored in the notebooks. Where a learner would have an explorer there is its picture, with a line that says how to
+run it. The old site stays until the new one is complete.
+"""
+
+from __future__ import annotations
+
+import html
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from sphinx.cmd.build import main as sphinx
+
+ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = ROOT / "tools" / "site"
+FILES = ("CONTRIBUTING.md", "LICENSE")
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+CONTENTS = """
+```{{toctree}}
+:hidden:
+:caption: {caption}
+{pages}
+```
+"""
+HOW_TO_RUN = (
+    "This page shows stored results. To run it, change it and move the explorers, start JupyterLab with `make lab`: "
+    "[how to install](../index.md#two-commands)."
+)
+
+
+def gather(folder: Path) -> Path:
+    """Returns `folder`, filled with the pages: the README as the first one, the notebooks, and what they link to."""
+    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    (folder / "notebooks").mkdir(parents=True)
+    for path in notebooks:
+        nbformat.write(static(nbformat.read(path, as_version=4)), folder / "notebooks" / path.name)
+    shutil.copytree(ROOT / "docs", folder / "docs")
+    for name in FILES:
+        shutil.copy(ROOT / name, folder / name)
+    pages = "\n".join(f"notebooks/{path.stem}" for path in notebooks)
+    first = (ROOT / "README.md").read_text(encoding="utf-8")
+    first += CONTENTS.format(caption="Notebooks", pages=pages)
+    first += CONTENTS.format(caption="About", pages="CONTRIBUTING")
+    (folder / "index.md").write_text(first, encoding="utf-8")
+    return folder
+
+
+def static(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Returns the notebook as it is read without a kernel: pictures in place of widgets, and a line on how to run it."""
+    notebook.cells[0].source += f"\n\n```{{note}}\n{HOW_TO_RUN}\n```"
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if data.pop(WIDGET_VIEW, None) is not None and "image/png" in data:
+                text, picture = data["text/plain"], data.pop("image/png").replace("\n", "")
+                data["text/html"] = _figure(text.partition("] ")[2], picture)
+            elif "text/html" in data:
+                data.pop("image/png", None)
+    return notebook
+
+
+def _figure(text: str, png: str) -> str:
+    """An explorer as a figure: what it is called and which controls it has stand below."""
+    alt = html.escape(text.partition(". Controls:")[0])
+    return (
+        f'<figure class="workbook-static"><img alt="{alt}" src="data:image/png;base64,{png}">'
+        f"<figcaption>{html.escape(text)}</figcaption></figure>"
+    )
+
+
+def build(output: Path) -> int:
+    """Renders the site into `output`, and returns 0 when there was nothing to complain about."""
+    output = output.resolve()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".site-") as folder:
+        pages, fresh = gather(Path(folder) / "pages"), Path(folder) / "site"
+        flags = ["-b", "html", "-q", "-W", "--keep-going", "-d", f"{folder}/doctrees", "-c", str(SETTINGS)]
+        if problems := sphinx([*flags, str(pages), str(fresh)]):
+            return problems
+        shutil.rmtree(output, ignore_errors=True)
+        fresh.replace(output)
+    return 0
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "site"
+    problems = build(target)
+    print("The site was left as it was." if problems else f"Open {target / 'index.html'} in a browser.")
+    sys.exit(problems)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import engines, training
+from benchmarks import engines, latency, training
 from benchmarks.tables import Table, fresh_cache, in_turns, median_ratio, timed
 
 ROUNDS = 9
@@ -207,4 +207,5 @@ SECTIONS = {
     "imports": imports_section,
     **training.SECTIONS,
     "notebooks": notebooks_section,
+    **latency.SECTIONS,
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import io
+import textwrap
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,13 +20,15 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
+from matplotlib.font_manager import findfont
+from PIL import Image, ImageDraw, ImageFont
 
 from helpers.front_end import build_repairs
 from helpers.plots import PALETTE, figure_png, image_html, plot_confusion
 
 Draw = Callable[..., "tuple[Figure | LiveFigure, str]"]
 
+NOTE_SIZE = 13  # pixels
 WIDE = {"description_width": "9em"}
 
 
@@ -83,8 +86,23 @@ class Explorer(widgets.VBox):
         bundle = super()._repr_mimebundle_(**kwargs)
         bundle["text/plain"] = f"[explorer] {self.name}. Controls: {names}. Run the notebook to move them."
         if self.png:
-            bundle["image/png"] = self.png
+            note = f"An explorer, as a picture. To move its controls ({names}), run this notebook: make lab."
+            bundle["image/png"] = add_note(self.png, note)
         return bundle
+
+
+def add_note(png: bytes, note: str) -> bytes:
+    """Return the picture with a line of text below: for pages that run no kernel and show nothing but the picture."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    font = ImageFont.truetype(findfont("DejaVu Sans"), NOTE_SIZE)
+    lines = textwrap.wrap(note, width=int(picture.width / font.getlength("n")))
+    higher = Image.new("RGB", (picture.width, picture.height + (len(lines) + 1) * (NOTE_SIZE + 4)), "white")
+    higher.paste(picture)
+    text = "\n".join(lines)
+    ImageDraw.Draw(higher).multiline_text((8, picture.height + 6), text, font=font, fill="#444444", spacing=4)
+    buffer = io.BytesIO()
+    higher.save(buffer, format="png", compress_level=3)
+    return buffer.getvalue()
 
 
 _WRAP = widgets.Layout(flex_flow="row wrap")

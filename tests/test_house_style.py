@@ -80,6 +80,23 @@ def test_sections(notebook):
     assert 3 <= len(headings(notebook)) <= 9, headings(notebook)
 
 
+BADGE = re.compile(
+    r"^⏱ \*\*\d+ minutes\*\*, (one|one and a half) of them for the computer  \|  ← \*\*before:\*\* .+  \|  "
+    r"→ \*\*after:\*\* .+  \|  no GPU.* needed$"
+)
+
+
+@notebooks
+def test_a_badge_line_follows_the_question(notebook):
+    lines = [line for line in course.read(notebook).cells[0].source.splitlines() if line]
+    assert BADGE.match(lines[2]), lines[2]
+    for target in re.findall(r"\]\(([^)]+)\)", lines[2]):
+        assert (notebook.parent / target).exists()
+    following = [path for path in course.NOTEBOOKS if path.name > notebook.name]
+    after = lines[2].partition("after:**")[2]
+    assert following[0].name in after if following else "being written" in after
+
+
 @notebooks
 def test_code_cells_are_small(notebook):
     sizes = [lines(cell) for cell in course.code_cells(notebook)]

@@ -67,11 +67,11 @@ def static(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _figure(text: str, png: str) -> str:
-    """An explorer as a figure: what it is called and which controls it has stand below."""
-    alt = html.escape(text.partition(". Controls:")[0])
+    """An explorer as a figure; that it can be moved, and how, is also written into the picture."""
+    name = html.escape(text.partition(". Controls:")[0])
     return (
-        f'<figure class="workbook-static"><img alt="{alt}" src="data:image/png;base64,{png}">'
-        f"<figcaption>{html.escape(text)}</figcaption></figure>"
+        f'<figure class="workbook-static"><img alt="{html.escape(text)}" src="data:image/png;base64,{png}">'
+        f"<figcaption>{name}</figcaption></figure>"
     )
 
 

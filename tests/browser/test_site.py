@@ -63,8 +63,7 @@ def test_every_picture_of_the_notebook_is_there_with_its_text(site, path):
     stored = [bundle["image/png"].replace("\n", "") for bundle in bundles]
     assert [picture["src"].partition(",")[2] for picture in pictures] == stored
     explorers = [bundle for bundle in bundles if bundle["text/plain"].startswith("[explorer]")]
-    captions = [caption.get_text() for caption in soup.select(".workbook-static figcaption")]
-    assert sum("Run the notebook to move them" in caption for caption in captions) == len(explorers)
+    assert sum("Run the notebook to move them" in picture["alt"] for picture in pictures) == len(explorers)
     assert soup.select_one(".admonition.note a[href='../index.html#two-commands']"), "how to run it"
 
 

@@ -10,6 +10,7 @@ run it. The old site stays until the new one is complete.
 from __future__ import annotations
 
 import html
+import re
 import shutil
 import sys
 import tempfile
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "tools" / "site"
 FILES = ("CONTRIBUTING.md", "LICENSE")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+LINK = re.compile(r'href="(\d\d_\w+)\.ipynb"')  # Sphinx turns those of the prose, but not those of an output
 CONTENTS = """
 ```{{toctree}}
 :hidden:
@@ -63,6 +65,7 @@ def static(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 data["text/html"] = _figure(text.partition("] ")[2], picture)
             elif "text/html" in data:
                 data.pop("image/png", None)
+                data["text/html"] = LINK.sub(r'href="\1.html"', data["text/html"])
     return notebook
 
 

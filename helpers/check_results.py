@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found. It counts as True when all is well, and prints as one line.
+    """What a check found. It counts as True when all is well. It prints as one line, or two with what to change.
 
     `message` says what was seen, `change` is the line of code that puts it right (empty when nothing has to change).
     """
@@ -22,8 +22,10 @@ class CheckResult:
         return self.ok
 
     def __repr__(self) -> str:
-        line = f"OK: {self.message}" if self.ok else f"Problem: {self.message} Change: {self.change}"
-        return " ".join(line.split())
+        if self.ok:
+            return f"OK: {' '.join(self.message.split())}"
+        parts = {"Problem: ": self.message, "   Change: ": self.change}
+        return "\n".join(start + " ".join(part.split()) for start, part in parts.items())
 
 
 def report(*results: CheckResult, width: int = 100) -> str:

@@ -158,7 +158,7 @@ def network_figure() -> Draw:
     curve.set(yscale="log", ylim=(1e-4, 10), xlabel="training step", ylabel="training loss", title="training")
     live = LiveFigure(figure, moving=[image, *marks, loss_line])
 
-    def draw(part: str = "training points", **setting: Any) -> tuple[LiveFigure, str]:
+    def draw(part: str = "training", **setting: Any) -> tuple[LiveFigure, str]:
         sizes, activation = hidden_sizes(setting), setting["activation"]
         keys = ("data_set", "noise")
         rest = {key: setting[key] for key in ("learning_rate", "weight_decay", "seed")}
@@ -166,7 +166,7 @@ def network_figure() -> Draw:
             *(setting[key] for key in keys), hidden=sizes, activation=activation, **rest
         )
         image.set_data(softmax(predict(layers, grid, activation=activation))[:, 1].reshape(70, 70))
-        points, labels = data[:2] if part == "training points" else data[2:]
+        points, labels = data[:2] if part == "training" else data[2:]
         for label, mark in enumerate(marks):
             mark.set_offsets(points[labels == label][:100])
         loss_line.set_ydata(np.maximum(losses, 1e-4))
@@ -229,7 +229,7 @@ def network_explorer() -> NetworkExplorer:
         "learning_rate": choice("learning rate", [0.001, 0.003, 0.01, 0.03, 0.1, 0.3], value=0.03),
         "weight_decay": choice("weight decay", [0.0, 0.01, 0.1, 0.3, 1.0]),
         "seed": choice("seed", list(range(10))),
-        "part": choice("points shown", ["training points", "new points"]),
+        "part": choice("points shown", ["training", "new"]),
     }
     for control in controls.values():
         control.style = WIDE

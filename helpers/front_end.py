@@ -1,9 +1,10 @@
 """What the controls of an explorer lack in the browser: names that are read aloud, and keys that stay with them.
 
-ipywidgets gives a slider's handle no accessible name, reads the position in a list aloud in place of the value, and lets a
-learner type into read-outs that nothing listens to. JupyterLab, for its part, takes plain keys for commands while a slider
-or a menu has the focus: "x" cuts the whole cell, an arrow in a menu goes to the next cell. A few lines of JavaScript
-put that right. They ride on a picture without any content, because that needs no further package and leaves no
+ipywidgets gives a slider's handle no accessible name, reads the position in a list aloud in place of the value, lets a
+learner type into read-outs that nothing listens to, and cuts off a read-out of more than ten letters. JupyterLab, for
+its part, takes plain keys for commands while a slider or a menu has the focus: "x" cuts the whole cell, an arrow in a
+menu goes to the next cell. A few lines of JavaScript put that right. They ride on a picture without any content, because
+that needs no further package and leaves no
 output in the notebook; where a front end does not run them, the explorer works as ipywidgets made it.
 """
 
@@ -28,6 +29,7 @@ function repair(box) {
         if (!handle || !label || !value) continue;
         set(handle, 'aria-label', label.textContent);
         set(handle, 'aria-valuetext', value.textContent);
+        value.style.minWidth = '7em';
         if (control.classList.contains('workbook-choice')) {
             set(value, 'contenteditable', 'false');
         } else {

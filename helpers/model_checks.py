@@ -1,8 +1,8 @@
 """Checks to run after every step of a program that transfers a network: is what happens what was meant?
 
-Each returns a `CheckResult`, which prints as one line, "OK: ..." or "Problem: ... Change: ...". They take any Keras model
-and change nothing about it. Those about data, input, splits and the head live in modules of their own and can be
-imported from here as well.
+Each returns a `CheckResult`, which prints as "OK: ...", or as "Problem: ..." and below it "Change: ...". They take
+any Keras model and change nothing about it. Those about data, input, splits and the head live in modules of their own
+and can be imported from here as well.
 """
 
 from __future__ import annotations

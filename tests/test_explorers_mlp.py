@@ -111,7 +111,7 @@ def test_points_shown_change_without_a_new_training():
     draw = network_figure()
     draw(**SETTING)
     before = explorers_mlp.trained_network.cache_info()
-    figure, _ = draw(part="new points", **SETTING)
+    figure, _ = draw(part="new", **SETTING)
     after = explorers_mlp.trained_network.cache_info()
     assert after.misses == before.misses and after.hits > before.hits
     assert len(figure.figure.axes[0].collections[0].get_offsets()) == 100
@@ -124,7 +124,7 @@ def test_no_hidden_layer_is_a_logistic_regression():
 
 def test_redrawing_is_fast():
     explorer, seconds = network_explorer(), []
-    for value in ("training points", "new points", "training points", "new points", "training points"):
+    for value in ("training", "new", "training", "new", "training"):
         start = time.perf_counter()
         explorer.controls["part"].value = value
         seconds.append(time.perf_counter() - start)

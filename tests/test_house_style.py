@@ -81,7 +81,7 @@ def test_sections(notebook):
 
 
 BADGE = re.compile(
-    r"^⏱ \*\*\d+ minutes\*\*, (one|one and a half) of them for the computer  \|  ← \*\*before:\*\* .+  \|  "
+    r"^\*\*\d+ minutes\*\*, (one|one and a half) of them for the computer  \|  ← \*\*before:\*\* .+  \|  "
     r"→ \*\*after:\*\* .+  \|  no GPU.* needed$"
 )
 

@@ -57,7 +57,7 @@ def problem(result, said, *, change):
     assert isinstance(result, CheckResult) and not result, result
     assert re.search(said, result.message), result
     assert re.search(change, result.change), result
-    assert re.fullmatch(r"Problem: .+ Change: .+", repr(result))
+    assert re.fullmatch(r"Problem: .+\n   Change: .+", repr(result))
 
 
 def fine(result, said=""):

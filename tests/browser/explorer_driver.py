@@ -17,6 +17,8 @@ BACK = """box => {
     const now = window.lookAt(box);
     return now.settled && now.sentence === window.first.sentence && now.source === window.first.source;
 }"""
+CUT_OFF = """box => [...box.querySelectorAll('.widget-readout, .widget-label')]
+    .filter(text => text.scrollWidth > text.clientWidth + 1).map(text => text.textContent)"""
 FOLLOWED = """([box, parts]) => {
     const now = window.lookAt(box);
     return now.settled && parts.some(part => now[part] !== window.before[part]);
@@ -61,6 +63,8 @@ class DrivenExplorer:
             self.box.evaluate(REMEMBER)
             control.focus()
             self.page.keyboard.press(key)
+            if cut := self.box.evaluate(CUT_OFF):
+                self.problems.append(f"{self.name}, {label}: no room for {', '.join(cut)}")
             if before and self.value(control) == before:
                 continue  # it stood at this end already
             try:

@@ -73,7 +73,9 @@ def show_progress() -> Progress:
     solved, notice = _read(progress_file())
     return Progress(
         tuple(
-            dataclasses.replace(part, solved=sum(name in solved.get(part.topic, {}) for name in part.checks))
+            dataclasses.replace(
+                part, solved=tuple(name in solved.get(part.topic, {}) for name in part.checks)
+            )
             for part in _notebooks()
         ),
         notice,
@@ -82,13 +84,13 @@ def show_progress() -> Progress:
 
 @dataclasses.dataclass(frozen=True)
 class NotebookProgress:
-    """One notebook: its number, title and topic, the names of its checks, and how many of them are solved."""
+    """One notebook: its number, title and topic, the names of its checks in order, and which of them are solved."""
 
     number: str
     title: str
     topic: str
     checks: tuple[str, ...]
-    solved: int = 0
+    solved: tuple[bool, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Progress:
 
     def _repr_html_(self) -> str:
         solved, total = (
-            sum(part.solved for part in self.notebooks),
+            sum(sum(part.solved) for part in self.notebooks),
             sum(len(part.checks) for part in self.notebooks),
         )
         notice = f'<p role="alert">{html.escape(self.notice)}</p>' if self.notice else ""
@@ -115,13 +117,13 @@ class Progress:
         )
 
 
-HEADS = ("", "notebook", "solved", "")
+HEADS = ("", "notebook", "solved", "still open: Your turn ...")
 
 
 def _row(part: NotebookProgress) -> str:
     link = f'<a href="{part.number}_{part.topic}.ipynb">{html.escape(part.title)}</a>'
-    word = "all solved" if part.solved == len(part.checks) else "under way" if part.solved else ""
-    cells = (part.number, link, f"{part.solved} of {len(part.checks)}", word)
+    still_open = [str(number) for number, solved in enumerate(part.solved, 1) if not solved]
+    cells = (part.number, link, f"{sum(part.solved)} of {len(part.checks)}", ", ".join(still_open) or "none")
     columns = "".join(f'<td style="text-align: left">{cell}</td>' for cell in cells)
     return f"<tr>{columns}</tr>"
 

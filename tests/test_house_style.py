@@ -107,6 +107,13 @@ def test_code_cells_are_small(notebook):
 
 
 @notebooks
+def test_exercises_are_numbered_in_order(notebook):
+    """The table of a learner's progress goes by these numbers."""
+    numbers = re.findall(r"^\*\*Your turn (\d+)\.\*\*", prose(notebook), re.MULTILINE)
+    assert numbers == [str(number) for number in range(1, len(course.exercises(notebook)) + 1)]
+
+
+@notebooks
 def test_prose_leads_code(notebook):
     cells = course.read(notebook).cells
     code = [index for index, cell in enumerate(cells) if cell.cell_type == "code"]

@@ -113,7 +113,7 @@ def test_a_folder_that_cannot_be_made_costs_nothing_but_the_memory(tmp_path, mon
     monkeypatch.setenv("WORKBOOK_LEARNER_FILE", str(tmp_path / "file" / "learner.json"))
     make_check()(0.5)
     assert capsys.readouterr().out == "Correct: a half.\n"
-    assert progress.load_progress() == {} and progress.show_progress().notebooks[0].solved == 0
+    assert progress.load_progress() == {} and not any(progress.show_progress().notebooks[0].solved)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
@@ -123,10 +123,11 @@ def test_a_read_only_folder_costs_nothing_but_the_memory(file, capsys):
     assert capsys.readouterr().out == "Correct: a half.\n" and progress.load_progress() == {}
 
 
-def test_the_table_has_every_exercise_of_every_notebook(file):
-    found = {f"{part.number}_{part.topic}": set(part.checks) for part in progress.show_progress().notebooks}
+def test_the_table_has_every_exercise_in_the_order_of_the_notebook(file):
+    """So that its numbers are those of "Your turn 1", "Your turn 2" and so on."""
+    found = {f"{part.number}_{part.topic}": part.checks for part in progress.show_progress().notebooks}
     for notebook in course.NOTEBOOKS:
-        assert {exercise.check for exercise in course.exercises(notebook)} == found[notebook.stem]
+        assert tuple(exercise.check for exercise in course.exercises(notebook)) == found[notebook.stem]
 
 
 def test_the_table_counts_and_links(file):
@@ -139,8 +140,11 @@ def test_the_table_counts_and_links(file):
         )
     )
     table = progress.show_progress()
-    assert (table.notebooks[0].title, table.notebooks[0].solved) == ("Start here", 1)
+    assert (table.notebooks[0].title, table.notebooks[0].solved) == ("Start here", (False, True))
     assert "1 of 2" in table._repr_html_() and 'href="00_start_here.ipynb"' in table._repr_html_()
+    assert '1 of 2</td><td style="text-align: left">1</td>' in table._repr_html_(), (
+        "the first one is still open"
+    )
 
 
 def test_the_plain_text_is_the_same_for_every_learner(file):
@@ -152,8 +156,8 @@ def test_the_plain_text_is_the_same_for_every_learner(file):
 
 def test_forgetting_removes_the_file(file):
     make_check("check_neuron_output")(0.5)
-    assert sum(part.solved for part in progress.show_progress().notebooks) == 1
-    assert sum(part.solved for part in progress.forget_progress().notebooks) == 0
+    assert sum(sum(part.solved) for part in progress.show_progress().notebooks) == 1
+    assert sum(sum(part.solved) for part in progress.forget_progress().notebooks) == 0
     assert not file.exists()
     progress.forget_progress()  # a second time is no mistake
 

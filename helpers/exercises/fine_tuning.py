@@ -11,25 +11,6 @@ from helpers.checks import NotYet, as_array, call, exercise, expect
 
 
 @exercise
-def check_unseen(answer: Any, images: int, batch_size: int) -> str:
-    steps = images // batch_size
-    expect(
-        answer,
-        images - steps * batch_size,
-        {
-            steps: f"{steps} is the number of steps. How many images do they hold, and how many are left?",
-            steps * batch_size: f"{steps * batch_size} images are seen. The question is how many are not.",
-            0: f"// rounds down: {images} / {batch_size} is not a whole number.",
-            steps + 1: "that is the number of steps that would be needed.",
-        },
-        f"Take the {images} images apart into full batches of {batch_size}; what is left over?",
-    )
-    return (
-        f"{images} images give {steps} full batches, and {images - steps * batch_size} images are left out."
-    )
-
-
-@exercise
 def check_head_size(answer: Any, model: Any) -> str:
     kernels = [layer.kernel.shape for layer in model.layers if hasattr(layer, "kernel")]
     (inputs, hidden), (_, classes) = kernels
@@ -50,6 +31,25 @@ def check_head_size(answer: Any, model: Any) -> str:
         f"Flatten gives {inputs} numbers, then come {hidden} units and then {classes}: (inputs + 1) * units for each.",
     )
     return f"{right:,} weights in the head, to be learned from a few dozen photographs.".replace(",", " ")
+
+
+@exercise
+def check_unseen(answer: Any, images: int, batch_size: int) -> str:
+    steps = images // batch_size
+    expect(
+        answer,
+        images - steps * batch_size,
+        {
+            steps: f"{steps} is the number of steps. How many images do they hold, and how many are left?",
+            steps * batch_size: f"{steps * batch_size} images are seen. The question is how many are not.",
+            0: f"// rounds down: {images} / {batch_size} is not a whole number.",
+            steps + 1: "that is the number of steps that would be needed.",
+        },
+        f"Take the {images} images apart into full batches of {batch_size}; what is left over?",
+    )
+    return (
+        f"{images} images give {steps} full batches, and {images - steps * batch_size} images are left out."
+    )
 
 
 @exercise

@@ -6,6 +6,7 @@ seed while a control moves, so the learner sees one thing change: twice the rang
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -57,8 +58,12 @@ def augmentation_figure(pictures: Mapping[str, np.ndarray]) -> Callable[..., tup
         cells.append(axes.imshow(next(iter(pictures.values()))))
     live = LiveFigure(figure, moving=cells)
 
+    @functools.lru_cache(maxsize=64)  # who goes back and forth between settings does not wait again
+    def remembered_views(picture: str, **ranges: float | bool | str) -> np.ndarray:
+        return draw_views(pictures[picture], **ranges)
+
     def draw(picture: str, **ranges: float | bool | str) -> tuple[LiveFigure, str]:
-        views = draw_views(pictures[picture], **ranges)
+        views = remembered_views(picture, **ranges)
         for cell, view in zip(cells, (pictures[picture], *views), strict=True):
             cell.set_data(view)
         return live, f"{picture}: {describe(ranges)}"

@@ -4,8 +4,8 @@ ipywidgets gives a slider's handle no accessible name, reads the position in a l
 learner type into read-outs that nothing listens to, and cuts off a read-out of more than ten letters. JupyterLab, for
 its part, takes plain keys for commands while a slider or a menu has the focus: "x" cuts the whole cell, an arrow in a
 menu goes to the next cell. A few lines of JavaScript put that right. They ride on a picture without any content, because
-that needs no further package and leaves no
-output in the notebook; where a front end does not run them, the explorer works as ipywidgets made it.
+that needs no further package and leaves no output in the notebook; where a front end does not run them, the explorer
+works as ipywidgets made it.
 """
 
 import html

@@ -58,11 +58,11 @@ def vgg16_states(first_trained: str, *, head: str = "new") -> dict[str, str]:
 def _box(ax: Axes, left: float, middle: float, layer: str, state: str) -> None:
     if state not in STATES:
         raise ValueError(f"{layer} is {state!r}; choose from {', '.join(map(repr, STATES))}.")
-    colour, line = STATES[state]
+    colour, line_style = STATES[state]
     box = FancyBboxPatch(
         (left, middle - HEIGHT / 2), WIDTH, HEIGHT, boxstyle="round,pad=0,rounding_size=0.08"
     )
-    box.set(facecolor=colour, edgecolor="#444444", linestyle=line)
+    box.set(facecolor=colour, edgecolor="#444444", linestyle=line_style)
     ax.add_patch(box)
     first, _, second = layer.partition("\n")
     label = "\n".join(line for line in (second, state) if line)

@@ -2,7 +2,6 @@
 
 from docutils import nodes
 from latex2mathml.converter import convert
-from sphinx.util.math import get_node_equation_number
 
 project = "Transfer Learning Workbook"
 html_title = project
@@ -12,10 +11,8 @@ language = "en"
 
 root_doc = "index"
 extensions = ["myst_nb"]
-exclude_patterns = ["_build"]
-myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
-myst_links_external_new_tab = False
 
 # The stored outputs are the pages: nothing is run. A widget without its kernel is a picture, and no script is loaded for it.
 nb_execution_mode = "off"
@@ -34,7 +31,6 @@ html_context = {"default_mode": "auto"}
 html_favicon = "static/favicon.svg"
 html_static_path = ["static"]
 html_css_files = ["workbook.css"]
-html_copy_source = True
 html_show_sphinx = False
 html_math_renderer = "mathml"
 
@@ -45,10 +41,8 @@ def _inline(self, node):
 
 
 def _block(self, node):
-    number = get_node_equation_number(self, node) if node["number"] else ""
     self.body.append(self.starttag(node, "div", CLASS="math"))
-    self.body.append(convert(node.astext(), display="block"))
-    self.body.append(f"<span>({number})</span></div>" if number else "</div>")
+    self.body.append(convert(node.astext(), display="block") + "</div>")
     raise nodes.SkipNode
 
 

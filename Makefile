@@ -34,12 +34,12 @@ setup: ## make .venv and install the workbook in it
 	else "$$starter" tools/setup_environment.py --python "$(PYTHON)" --device "$(DEVICE)"; fi
 
 lab: setup ## open the workbook in JupyterLab
-	@$(VENV) -m helpers.assets || echo "The notebooks that use VGG16 wait for these weights; the others work without." >&2
+	@$(VENV) -m helpers weights || echo "The notebooks that use VGG16 wait for these weights; the others work without." >&2
 	@$(VENV) -m jupyterlab $(LAB) $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS)
 
 test: setup ## run every test and every notebook
-	@$(VENV) -m helpers.assets
-	@$(if $(filter gpu,$(DEVICE)),$(VENV) -m helpers.doctor --require-gpu)
+	@$(VENV) -m helpers weights
+	@$(if $(filter gpu,$(DEVICE)),$(VENV) -m helpers doctor --require-gpu)
 	$(VENV) -m pytest $(PYTEST_FLAGS)
 
 run: setup ## execute notebooks and store their outputs (NOTEBOOKS=...)
@@ -60,7 +60,7 @@ bench: setup ## measure how fast it is here
 	$(VENV) -m benchmarks
 
 doctor: setup ## look over the installation
-	@$(VENV) -m helpers.doctor
+	@$(VENV) -m helpers doctor
 
 lock: setup ## resolve both lock files anew (needs uv; LOCK_FLAGS=--upgrade)
 	$(VENV) tools/lock.py $(LOCK_FLAGS)

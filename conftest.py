@@ -69,9 +69,7 @@ def exercise_items(cell: IPyNbCell, exercise: course.Exercise) -> list[ExerciseI
         )
         for number, entry in enumerate(wrong, start=1)
     ]
-    items.append(
-        item(f"{exercise.check} solution").expect(exercise.with_answer(exercise.solution), start="Correct:")
-    )
+    items.append(item(f"{exercise.check} solution").expect(exercise.with_answer(exercise.solution), start="Correct:"))
     items.append(item(f"{exercise.check} stub again").expect(exercise.stub, start="Your turn:"))
     return items
 

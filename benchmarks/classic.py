@@ -42,9 +42,7 @@ def classic_program(folder: Path, *, image_size: int, epochs: int, seed: int = 0
             keras.layers.Dense(train.num_classes, activation="softmax"),
         ]
     )
-    model.compile(
-        optimizer=keras.optimizers.Adam(1e-4), loss="categorical_crossentropy", metrics=["accuracy"]
-    )
+    model.compile(optimizer=keras.optimizers.Adam(1e-4), loss="categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(
         train,
         steps_per_epoch=train.samples // BATCH_SIZE,

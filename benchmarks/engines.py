@@ -10,7 +10,7 @@ def onnx_bytes() -> bytes:
     """Return VGG16 with ImageNet's weights and a mean over all places as an ONNX model, channels first."""
     from onnx import helper, numpy_helper
 
-    from helpers.assets import load_weights
+    from helpers._machinery.weights import load_weights
 
     tensors, nodes, last = load_weights("imagenet"), [], "images"
     convolutions = sorted({key.partition("/")[0] for key in tensors})
@@ -24,9 +24,7 @@ def onnx_bytes() -> bytes:
             nodes.append(helper.make_node("MaxPool", [name], [last], kernel_shape=[2, 2], strides=[2, 2]))
     nodes.append(helper.make_node("GlobalAveragePool", [last], [POOLED]))
     order = {4: (3, 2, 0, 1), 1: (0,)}
-    values = [
-        (key, np.ascontiguousarray(value.transpose(order[value.ndim]))) for key, value in tensors.items()
-    ]
+    values = [(key, np.ascontiguousarray(value.transpose(order[value.ndim]))) for key, value in tensors.items()]
     graph = helper.make_graph(
         nodes,
         "vgg16",

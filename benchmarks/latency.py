@@ -16,7 +16,7 @@ GOAL = 100  # milliseconds in the kernel
 
 TIMED_REDRAW = """
 import json, time
-from helpers.explorers import Explorer
+from helpers.explorers.shell import Explorer
 drawing_times, plain_redraw = [], Explorer.redraw
 def timed_redraw(self, change=None):
     start = time.perf_counter()

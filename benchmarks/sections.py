@@ -86,18 +86,14 @@ def cached_section() -> Table:
     images, base_model = _images(1000, 96), load_vgg16()
     with fresh_cache():
         first = timed(lambda: extract_features(images, base_model=base_model))
-        second = statistics.median(
-            timed(lambda: extract_features(images, base_model=base_model)) for _ in range(5)
-        )
+        second = statistics.median(timed(lambda: extract_features(images, base_model=base_model)) for _ in range(5))
     row = {
         "images": 1000,
         "first": f"{first:.1f} s",
         "second": f"{second:.3f} s",
         "ratio": f"{first / second:.0f}",
     }
-    return Table(
-        "Features from the cache", [row], "Block 5, pooled, 96 px; the second is the median of 5 runs."
-    )
+    return Table("Features from the cache", [row], "Block 5, pooled, 96 px; the second is the median of 5 runs.")
 
 
 MEMORY = """
@@ -130,9 +126,7 @@ def memory_section() -> Table:
         {"images": number, "peak memory": f"{peak / 1e6:.0f} MB", "of the first": f"{peak / peaks[0]:.3f}"}
         for number, peak in zip(numbers, peaks, strict=True)
     ]
-    return Table(
-        "Memory", rows, "Images of 32 px from a generator, block 5, pooled, stored; a process each, whole."
-    )
+    return Table("Memory", rows, "Images of 32 px from a generator, block 5, pooled, stored; a process each, whole.")
 
 
 IMPORT = """
@@ -145,9 +139,7 @@ print(json.dumps([time.perf_counter() - start, "tensorflow" in sys.modules or "k
 
 def imports_section() -> Table:
     """Measure `import helpers`, and whether it brings TensorFlow with it."""
-    runs = [
-        subprocess.run([sys.executable, "-c", IMPORT], stdout=subprocess.PIPE, check=True) for _ in range(7)
-    ]
+    runs = [subprocess.run([sys.executable, "-c", IMPORT], stdout=subprocess.PIPE, check=True) for _ in range(7)]
     seconds, heavy = zip(*(json.loads(run.stdout) for run in runs), strict=True)
     row = {
         "import": "helpers",
@@ -163,9 +155,7 @@ def notebooks_section() -> Table:
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         with fresh_cache():
             rows.append(_notebook_row(path))
-    return Table(
-        "Notebooks", rows, "From the start of the kernel to the last cell; memory is that of the kernel."
-    )
+    return Table("Notebooks", rows, "From the start of the kernel to the last cell; memory is that of the kernel.")
 
 
 def _notebook_row(path):

@@ -27,9 +27,7 @@ def markdown(table: Table) -> str:
     """Return the table as GitHub's Markdown."""
     heads = list(table.rows[0])
     lines = [heads, ["---"] * len(heads), *([str(row[head]) for head in heads] for row in table.rows)]
-    return "\n".join(
-        [f"## {table.title}", "", *(f"| {' | '.join(line)} |" for line in lines), "", table.note]
-    )
+    return "\n".join([f"## {table.title}", "", *(f"| {' | '.join(line)} |" for line in lines), "", table.note])
 
 
 def machine() -> str:
@@ -88,7 +86,7 @@ def median_ratio(numerators: list[float], denominators: list[float]) -> float:
 @contextlib.contextmanager
 def fresh_cache():
     """Run with a cache folder that holds the weights and nothing else."""
-    from helpers.assets import ASSETS, fetch_weights
+    from helpers._machinery.weights import ASSETS, fetch_weights
 
     weights = [fetch_weights(name) for name in ASSETS]
     before = os.environ.get("WORKBOOK_CACHE")

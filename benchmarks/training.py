@@ -19,8 +19,7 @@ EPOCHS = 20
 
 def classic_section() -> Table:
     """Compare the classic program with a linear head on features that are computed once."""
-    from helpers.data import load_textures
-    from helpers.folders import write_image_folders
+    from helpers.data import load_textures, write_image_folders
 
     textures = load_textures(train_per_class=20, validation_per_class=10, image_size=IMAGE_SIZE)
     with tempfile.TemporaryDirectory() as name, fresh_cache():
@@ -71,9 +70,7 @@ def _workbook_row(folder, *, goal):
     head.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     features = extract_features(images, base_model=base_model)
     held_out = extract_features(validation[0], base_model=base_model), validation[1]
-    history = head.fit(
-        features, labels, epochs=200, validation_data=held_out, callbacks=[Reached()], verbose=0
-    )
+    history = head.fit(features, labels, epochs=200, validation_data=held_out, callbacks=[Reached()], verbose=0)
     seconds = time.perf_counter() - start
     images, labels = _read(folder / "test")
     answers = head.predict(extract_features(images, base_model=base_model), verbose=0)
@@ -106,12 +103,10 @@ def block5_section() -> Table:
     with fresh_cache():
         whole, _ = _trainable(images.shape[1:])
         model, tail = _trainable(images.shape[1:])
-        from helpers.phases import frozen_output
+        from helpers.fine_tuning import frozen_output
 
         seconds = {}
-        store = timed(
-            lambda: seconds.setdefault("maps", frozen_output(model, images, layer_name="block4_pool"))
-        )
+        store = timed(lambda: seconds.setdefault("maps", frozen_output(model, images, layer_name="block4_pool")))
         runs = {
             "all of VGG16": (whole, preprocess_vgg16(images)),
             "block 5 on cached block 4": (tail, seconds["maps"]),
@@ -154,7 +149,7 @@ def _epochs(model, shown, labels, *, epochs=6):
     """Return the seconds of all epochs but the first (which compiles), and the losses of all."""
     import keras
 
-    from helpers.view_batches import view_batches
+    from helpers.augmentation import view_batches
 
     class Clock(keras.callbacks.Callback):
         def __init__(self):

@@ -1,17 +1,39 @@
-"""Small helpers behind the notebooks of the Transfer Learning Workbook.
+"""The rooms of the Transfer Learning Workbook. Every public name below can be had as `from helpers import load_textures`.
 
-Importing this package is cheap: TensorFlow is imported by the functions that need it, when they are called. What is
-done here has to happen before that: quiet start-up messages, the TensorFlow backend, GPU memory taken as it is needed
-(so that two kernels can share a card), and the device that the environment variable `WORKBOOK_DEVICE` names.
+The nine modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook, `diagnostics`
+looks at a learner's own program, `_machinery` is what nobody has to open. Importing this package is cheap: a name brings
+its module when it is asked for, and TensorFlow is imported where it is used. What is done here has to happen before that.
 """
 
 import os
 
-from helpers.quiet import silence_tensorflow
+import lazy_loader
+
+from helpers._machinery.quiet import silence_tensorflow
+
+CONTENTS = {
+    "data": "load_digit_images load_digit_pair load_mnist_digits load_photographs load_textures load_toy_2d "
+    "photograph_credits take_per_class write_image_folders",
+    "vgg16": "CHANNEL_MEANS layer_table load_vgg16 preprocess_vgg16",
+    "features": "accuracy_per_draw classifier_grid extract_features label_curve predict_per_draw",
+    "networks": "",  # short names, for use as helpers.networks
+    "augmentation": "augmented_views build_augmentation view_batches",
+    "fine_tuning": "build_classifier fine_tune freeze_before layer_distances predict_probabilities split_model train_head",
+    "evaluation": "calibration_bins grad_cam most_confident_mistakes",
+    "plots": "",  # the style, show() and every plot_, for use as helpers.plots
+    "training": "LiveCurves choose_precision fit_on_devices fit_resumable load_runs recorded_values",
+    "exercises.progress": "forget_progress show_progress",
+    "_machinery.doctor": "doctor",
+}
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["networks", "plots"],
+    submod_attrs={module: names.split() for module, names in CONTENTS.items()},
+)
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # two kernels can share a card
 if os.environ.get("WORKBOOK_DEVICE") == "cpu":
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 silence_tensorflow()

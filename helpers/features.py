@@ -4,34 +4,37 @@ Images are streamed in chunks of 64, so memory does not grow with their number; 
 stored by `helpers.feature_cache`, so a run that was killed goes on where it stopped.
 """
 
+from __future__ import annotations
+
 import itertools
 import os
 import weakref
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from helpers.feature_cache import FeatureStore, architecture
-from helpers.feature_cache import clear_feature_cache as clear_feature_cache
-from helpers.feature_cache import feature_cache_size as feature_cache_size
+from helpers._machinery.feature_cache import FeatureStore, architecture
+from helpers._machinery.feature_cache import clear_feature_cache as clear_feature_cache
+from helpers._machinery.feature_cache import feature_cache_size as feature_cache_size
+from helpers.data import take_per_class
 from helpers.vgg16 import preprocess_vgg16, subtract_means, warn_if_scaled
 
 if TYPE_CHECKING:
     import keras
 
+
 CHUNK_SIZE = 64  # images in one file of the cache
 POOLINGS = ("avg", "max", None)
 COMPILED = weakref.WeakKeyDictionary()  # of each model that is still in use: what was compiled
-PROBE = (
-    np.arange(3 * 256, dtype="float32").reshape(256, 3) % 256
-)  # pixels that show what preprocess_vgg16 does
+PROBE = np.arange(3 * 256, dtype="float32").reshape(256, 3) % 256  # pixels that show what preprocess_vgg16 does
 
 
 def extract_features(
     images: Iterable,
     *,
-    base_model: "keras.Model",
+    base_model: keras.Model,
     layers: str | Sequence[str] = "block5_pool",
     pooling: str | None = "avg",
     preprocess: Callable | None = preprocess_vgg16,
@@ -141,9 +144,7 @@ def _chunks(images):
                 f"images has shape {tuple(images.shape)}; wanted (n, height, width, channels)."
                 " A single image needs one more axis: image[np.newaxis]."
             )
-        yield from (
-            np.asarray(images[start : start + CHUNK_SIZE]) for start in range(0, len(images), CHUNK_SIZE)
-        )
+        yield from (np.asarray(images[start : start + CHUNK_SIZE]) for start in range(0, len(images), CHUNK_SIZE))
         return
     stream = _single_images(images)
     while chunk := list(itertools.islice(stream, CHUNK_SIZE)):
@@ -173,9 +174,7 @@ def _check_numbers(chunk, *, first):
         raise ValueError(f"The images are of type {chunk.dtype}; wanted numbers, such as uint8 or float32.")
     if chunk.dtype.kind == "f" and not np.isfinite(chunk).all():
         place = first + int(np.argmin(np.isfinite(chunk).all(axis=(1, 2, 3))))
-        raise ValueError(
-            f"Image {place} holds values that are not numbers (NaN) or infinite; repair or drop it."
-        )
+        raise ValueError(f"Image {place} holds values that are not numbers (NaN) or infinite; repair or drop it.")
 
 
 def _check_shape(shown, count, base_model):
@@ -184,11 +183,7 @@ def _check_shape(shown, count, base_model):
     if fits and len(shown) == count:
         return
     grey = len(shape) == 3 and shape[2] == 1 and wanted[2] == 3
-    advice = (
-        "Repeat the grey channel: np.repeat(images, 3, axis=-1)."
-        if grey
-        else "Resize or crop the images first."
-    )
+    advice = "Repeat the grey channel: np.repeat(images, 3, axis=-1)." if grey else "Resize or crop the images first."
     raise ValueError(
         f"base_model wants images of shape {wanted} and received {len(shown)} of shape {shape} for {count}. {advice}"
     )
@@ -196,9 +191,7 @@ def _check_shape(shown, count, base_model):
 
 def _check_arguments(base_model, names, pooling, batch_size):
     if len(getattr(base_model, "inputs", None) or ()) != 1:
-        raise ValueError(
-            "base_model has not exactly one input; give a functional Keras model such as load_vgg16()."
-        )
+        raise ValueError("base_model has not exactly one input; give a functional Keras model such as load_vgg16().")
     known = [layer.name for layer in base_model.layers]
     unknown = [name for name in names if name not in known]
     if unknown or not names:
@@ -216,3 +209,94 @@ def _progress_bar(images, progress):
     total = len(images) if hasattr(images, "shape") else None
     hidden = not progress or os.environ.get("WORKBOOK_PROGRESS") == "0"
     return tqdm(total=total, desc="features", unit="image", delay=2, leave=False, disable=hidden)
+
+
+def predict_per_draw(
+    train_features: np.ndarray,
+    train_labels: np.ndarray,
+    test_features: np.ndarray,
+    *,
+    build_classifier: Callable[[], Any],
+    labels_per_class: int,
+    draws: int = 3,
+) -> np.ndarray:
+    """Return the predicted classes of the test features, (draws, tests) int: one row for each draw of labelled images.
+
+    A draw takes `labels_per_class` images of each class at random (its number is the seed), standardises the features
+    with the mean and deviation of just those, and fits a new classifier. Features of any shape (n, ...) are flattened.
+    All on one thread: for fits as small as these, several threads spend their time waiting for each other.
+    """
+    train_features = np.asarray(train_features).reshape(len(train_features), -1)
+    test_features = np.asarray(test_features).reshape(len(test_features), -1)
+    predictions = []
+    with threadpool_limits(1):
+        for draw in range(draws):
+            chosen = take_per_class(train_labels, labels_per_class=labels_per_class, seed=draw)
+            classifier = _standardised(build_classifier()).fit(train_features[chosen], train_labels[chosen])
+            predictions.append(classifier.predict(test_features))
+    return np.stack(predictions)
+
+
+def _standardised(classifier: Any) -> Any:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), classifier)
+
+
+def accuracy_per_draw(predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the share of right predictions of each draw, (draws,), for predictions (draws, n) and labels (n,)."""
+    return (np.asarray(predictions) == np.asarray(labels)).mean(axis=1)
+
+
+def label_curve(
+    train_features: np.ndarray,
+    train_labels: np.ndarray,
+    test_features: np.ndarray,
+    test_labels: np.ndarray,
+    *,
+    build_classifier: Callable[[], Any],
+    label_counts: Sequence[int],
+    draws: int = 3,
+) -> np.ndarray:
+    """Return test accuracies, (draws, len(label_counts)): one column for each number of labels per class."""
+    columns = [
+        accuracy_per_draw(
+            predict_per_draw(
+                train_features,
+                train_labels,
+                test_features,
+                build_classifier=build_classifier,
+                labels_per_class=count,
+                draws=draws,
+            ),
+            test_labels,
+        )
+        for count in label_counts
+    ]
+    return np.stack(columns, axis=1)
+
+
+def classifier_grid(
+    train_features: Mapping[str, np.ndarray],
+    train_labels: np.ndarray,
+    test_features: Mapping[str, np.ndarray],
+    *,
+    classifiers: Mapping[str, Callable[[], Any]],
+    label_counts: Sequence[int],
+    draws: int = 3,
+) -> dict[tuple[str, str, int], np.ndarray]:
+    """Return predictions (draws, tests) for every triple of layer, classifier and number of labels per class."""
+    return {
+        (layer, name, count): predict_per_draw(
+            train_features[layer],
+            train_labels,
+            test_features[layer],
+            build_classifier=build_classifier,
+            labels_per_class=count,
+            draws=draws,
+        )
+        for layer in train_features
+        for name, build_classifier in classifiers.items()
+        for count in label_counts
+    }

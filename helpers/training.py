@@ -7,20 +7,26 @@ epoch on weights that have seen it. Importing this module imports Keras.
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 import keras
 import numpy as np
 from IPython.display import display
 
+from helpers.augmentation import steps_per_epoch, view_batches
 from helpers.plots import figure_png, image_html, new_axes, plot_curves
-from helpers.view_batches import steps_per_epoch, view_batches
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
 
 CURVES = "Loss and accuracy after every epoch."
 BETWEEN_MOVES = 0.25  # seconds
@@ -79,11 +85,7 @@ class CurvesWidget(widgets.HTML):
         grid = new_axes(columns=2, size=(8.4, 3.0))
         for axes, key in zip(grid, ("loss", "accuracy"), strict=True):
             names = {"training": key, "validation": f"val_{key}"}
-            curves = {
-                name: np.array([one[of] for one in logs])
-                for name, of in names.items()
-                if logs and of in logs[0]
-            }
+            curves = {name: np.array([one[of] for one in logs]) for name, of in names.items() if logs and of in logs[0]}
             if curves:
                 plot_curves(range(first + 1, done + 1), curves, xlabel="epoch", ylabel=key, ax=axes)
             axes.set(xlim=(0.5, epochs + 0.5), xlabel="epoch", ylabel=key)
@@ -95,9 +97,7 @@ class CurvesWidget(widgets.HTML):
 
     def move(self, done: float, *, epochs: int) -> None:
         """Set the progress bar to so many epochs; a part of an epoch counts."""
-        bar = (
-            f'<progress aria-label="epochs" max="{epochs}" value="{done:.2f}" style="width: 100%"></progress>'
-        )
+        bar = f'<progress aria-label="epochs" max="{epochs}" value="{done:.2f}" style="width: 100%"></progress>'
         self.value = bar + self.picture
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
@@ -171,9 +171,7 @@ def fit_resumable(
     return saver.history
 
 
-def load_state(
-    model: keras.Model, folder: str | Path, *, settings: dict[str, Any]
-) -> tuple[int, dict[str, list]]:
+def load_state(model: keras.Model, folder: str | Path, *, settings: dict[str, Any]) -> tuple[int, dict[str, list]]:
     """Return how many epochs are done and their history, and load weights and optimizer of the last one into `model`.
 
     Nothing saved yet: 0 and an empty history. A state that cannot be read is passed over with a warning; when none can,
@@ -194,9 +192,7 @@ def load_state(
             continue
         return int(path.name.split("_")[1].split(".")[0]), kept["history"]
     if states:
-        raise ValueError(
-            f"no state in {folder} can be read. Remove the folder to start anew, or give another one."
-        )
+        raise ValueError(f"no state in {folder} can be read. Remove the folder to start anew, or give another one.")
     return 0, {}
 
 
@@ -204,9 +200,7 @@ def _compare(there: dict[str, Any], here: dict[str, Any], folder: str | Path) ->
     for name, value in here.items():
         if there[name] != value:
             what = (
-                "another model"
-                if name == "weights"
-                else f"another run: {name} is {there[name]} there and {value} here"
+                "another model" if name == "weights" else f"another run: {name} is {there[name]} there and {value} here"
             )
             raise ValueError(f"{folder} holds the states of {what}. Give another folder, or remove this one.")
 
@@ -241,3 +235,80 @@ def choose_precision() -> str:
     gpus = tf.config.list_physical_devices("GPU")
     able = [tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus]
     return "mixed_float16" if able and min(able) >= (7, 0) else "float32"
+
+
+FOLDER = Path(__file__).with_name("runs")
+
+
+@functools.cache
+def _read(name: str) -> dict[str, Any]:
+    path = FOLDER / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json"))) or "none"
+        raise ValueError(f"no runs are recorded as {name!r}; recorded are: {known}.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def load_runs(name: str, **wanted: Any) -> list[dict[str, Any]]:
+    """Return the recorded runs of "fine_tuning" or "augmentation" whose settings equal `wanted`, a dict each.
+
+    Settings are `data`, `labels_per_class`, `first_trainable`, `learning_rate`, `head_start`, `views`, `seed`; results are
+    accuracies from 0 to 1, losses in nats. Raises ValueError when no run is like that.
+    """
+    runs = [run for run in _read(name)["runs"] if all(run[key] == value for key, value in wanted.items())]
+    if not runs:
+        raise ValueError(f"no recorded run of {name!r} has {wanted}.")
+    return runs
+
+
+def recorded_values(name: str, key: str, **wanted: Any) -> np.ndarray:
+    """Return one result of all runs like `wanted`, as an array with a row for each run (usually seeds)."""
+    return np.array([run[key] for run in load_runs(name, **wanted)])
+
+
+def fit_on_devices(
+    build: Callable[[], keras.Model],
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    strategy: tf.distribute.Strategy,
+    epochs: int,
+    batch_size: int = 32,
+) -> tuple[keras.Model, list[float]]:
+    """Return the trained model and its loss after every epoch; each batch is shared out among all devices of `strategy`.
+
+    `build` returns a compiled classifier with probabilities (n, classes), `labels` are (n,) integers; the loss is the mean
+    cross-entropy over the batch, whatever the number of devices, so the result is that of one device up to rounding.
+    `batch_size` counts the images of all devices together. Batches come in the order of the images.
+    """
+    import tensorflow as tf
+
+    with strategy.scope():
+        model = build()
+        model.optimizer.build(model.trainable_variables)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    batches = tf.data.Dataset.from_tensor_slices((images, labels)).batch(batch_size).with_options(options)
+    shared_out = strategy.experimental_distribute_dataset(batches)
+
+    @tf.function
+    def train_step(batch):
+        parts = strategy.run(_step, args=(model, *batch))
+        return strategy.reduce("SUM", parts, axis=None)
+
+    return model, [float(np.mean([train_step(batch) for batch in shared_out])) for _ in range(epochs)]
+
+
+def _step(model, images, labels):
+    """Take one step on this device's part of a batch, and return its share of the mean loss of the whole batch."""
+    import tensorflow as tf
+    from keras import losses, ops
+
+    devices = tf.distribute.get_replica_context()
+    whole = devices.all_reduce("SUM", tf.cast(tf.shape(labels)[0], "float32"))
+    with tf.GradientTape() as tape:
+        each = losses.sparse_categorical_crossentropy(labels, model(images, training=True))
+        loss = ops.sum(each) / whole
+    gradients = tape.gradient(loss, model.trainable_variables)
+    model.optimizer.apply(gradients, model.trainable_variables)  # adds up the gradients of all devices
+    return loss

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.assets import load_weights
+from helpers._machinery.weights import load_weights
 
 if TYPE_CHECKING:
     import keras
@@ -116,17 +116,13 @@ def layer_table(*, input_shape: tuple = (96, 96, 3)) -> list[dict]:
 
 
 def _row(name, output_shape, weights, receptive_field, stride):
-    return dict(
-        name=name, output_shape=output_shape, weights=weights, receptive_field=receptive_field, stride=stride
-    )
+    return dict(name=name, output_shape=output_shape, weights=weights, receptive_field=receptive_field, stride=stride)
 
 
 def _checked_shape(input_shape):
     shape = tuple(input_shape)
     if len(shape) != 3 or shape[2] != 3 or not all(isinstance(side, int | np.integer) for side in shape):
-        raise ValueError(
-            f"input_shape is {input_shape!r}; give (height, width, 3), for instance (96, 96, 3)."
-        )
+        raise ValueError(f"input_shape is {input_shape!r}; give (height, width, 3), for instance (96, 96, 3).")
     if min(shape[:2]) < 32:
         raise ValueError(
             f"input_shape is {input_shape!r}; five poolings halve each side, so both need at least 32 pixels."

@@ -73,9 +73,7 @@ def _exercise(notebook: Path, position: int, source: str, below: str) -> Exercis
     folds = {fold["title"].strip().lower(): fold["body"] for fold in _DETAILS.finditer(below)}
     code = _PYTHON.search(folds.get("solution", ""))
     if "hint" not in folds or code is None:
-        raise ValueError(
-            f"{where}: the next cell needs a folded Hint, and a folded Solution with a python block"
-        )
+        raise ValueError(f"{where}: the next cell needs a folded Hint, and a folded Solution with a python block")
     return Exercise(notebook, position, source, name[1], call, folds["hint"].strip(), code["code"])
 
 

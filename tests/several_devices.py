@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from helpers.fine_tuning import build_classifier, freeze_before
-from helpers.several_devices import fit_on_devices
+from helpers.training import fit_on_devices
 
 
 def strategy(name: str) -> tf.distribute.Strategy:

@@ -33,9 +33,7 @@ def test_the_pipeline_has_one_layer_for_each_range_that_is_not_zero(classic):
         "RandomZoom",
         "RandomBrightness",
     ]
-    assert [type(layer).__name__ for layer in build_augmentation(**NONE | {"zoom": 0.1}).layers] == [
-        "RandomZoom"
-    ]
+    assert [type(layer).__name__ for layer in build_augmentation(**NONE | {"zoom": 0.1}).layers] == ["RandomZoom"]
 
 
 def test_the_classic_ranges_in_the_units_of_keras(classic):
@@ -46,9 +44,7 @@ def test_the_classic_ranges_in_the_units_of_keras(classic):
     assert config["RandomTranslation"]["width_factor"] == 0.2
     assert config["RandomZoom"]["width_factor"] == 0.2
     assert {
-        config[name]["fill_mode"]
-        for name in config
-        if "fill_mode" in config[name] and name != "RandomBrightness"
+        config[name]["fill_mode"] for name in config if "fill_mode" in config[name] and name != "RandomBrightness"
     } == {"nearest"}
 
 
@@ -127,9 +123,7 @@ def test_views_are_the_same_in_another_process_with_another_number_of_threads(im
     )
     environment = os.environ | {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    assert run.stdout.split()[-1] == str(
-        zlib.crc32(augmented_views(images, augment=classic, views=3).tobytes())
-    )
+    assert run.stdout.split()[-1] == str(zlib.crc32(augmented_views(images, augment=classic, views=3).tobytes()))
 
 
 def test_a_layer_alone_and_a_pipeline_in_a_pipeline_will_do(images):
@@ -137,9 +131,7 @@ def test_a_layer_alone_and_a_pipeline_in_a_pipeline_will_do(images):
 
     flip = keras.layers.RandomFlip("horizontal", seed=0)
     alone = augmented_views(images, augment=flip, views=2)
-    assert np.array_equal(
-        alone, augmented_views(images, augment=keras.Sequential([keras.Sequential([flip])]), views=2)
-    )
+    assert np.array_equal(alone, augmented_views(images, augment=keras.Sequential([keras.Sequential([flip])]), views=2))
     mirrored = [np.array_equal(view, image[:, ::-1]) for view, image in zip(alone[1], images, strict=True)]
     assert any(mirrored) and not all(mirrored)
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import data, photographs
+from helpers import data
+from helpers._machinery import photographs
 
 PARTS = photographs.PARTS
 SMALL = {"train_per_class": 3, "validation_per_class": 2, "test_per_class": 2, "image_size": 32}
@@ -131,9 +132,7 @@ def test_no_test_pixel_is_in_a_training_or_validation_region():
     regions = data.load_regions().values()
     rectangles = [(region["photograph"], region[part]) for region in regions for part in PARTS]
     clashes = [
-        pair
-        for pair in combinations(rectangles, 2)
-        if pair[0][0] == pair[1][0] and touch(pair[0][1], pair[1][1])
+        pair for pair in combinations(rectangles, 2) if pair[0][0] == pair[1][0] and touch(pair[0][1], pair[1][1])
     ]
     assert not clashes
 
@@ -166,13 +165,11 @@ def test_a_patch_is_what_its_box_shows_and_nothing_outside_counts():
     painted = np.full_like(photograph, 255)
     painted[top:bottom, left:right] = photograph[top:bottom, left:right]
     plain, alone = (
-        photographs.cut_patch(Image.fromarray(picture), box, size=60, color=True)
-        for picture in (photograph, painted)
+        photographs.cut_patch(Image.fromarray(picture), box, size=60, color=True) for picture in (photograph, painted)
     )
     assert (plain == photograph[top:bottom, left:right]).all()
     smaller = [
-        photographs.cut_patch(Image.fromarray(picture), box, size=24, color=True)
-        for picture in (photograph, painted)
+        photographs.cut_patch(Image.fromarray(picture), box, size=24, color=True) for picture in (photograph, painted)
     ]
     assert (plain == alone).all() and (smaller[0] == smaller[1]).all()
 
@@ -224,9 +221,7 @@ def test_another_process_draws_the_same_and_imports_nothing_slow(textures):
         "PYTHONHASHSEED": "7",
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
     }
-    ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=60
-    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=60)
     here = hashlib.sha256(textures.train_images.tobytes() + textures.test_labels.tobytes()).hexdigest()
     assert ran.stdout.strip() == f"{here} []", ran.stderr
 
@@ -253,9 +248,7 @@ def test_fewer_per_class_are_the_first_of_more_and_other_parts_do_not_change(tex
             few = textures[f"{part}_images"][textures[f"{part}_labels"] == label]
             many = more[f"{part}_images"][more[f"{part}_labels"] == label]
             assert len(few) == count and (many[:count] == few).all()
-    assert (more.test_images == textures.test_images).all() and (
-        more.test_labels == textures.test_labels
-    ).all()
+    assert (more.test_images == textures.test_images).all() and (more.test_labels == textures.test_labels).all()
 
 
 # Photographs

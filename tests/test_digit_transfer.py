@@ -51,9 +51,7 @@ def test_runs_are_independent_of_each_other(few):
     together = dt.train(small(), images, labels, steps=20).weights
     alone = dt.train([(k[1:2], b[1:2]) for k, b in small()], images[1:2], labels[1:2], steps=20).weights
     for (kernel, bias), (one_kernel, one_bias) in zip(together, alone, strict=True):
-        assert np.allclose(kernel[1], one_kernel[0], atol=1e-5) and np.allclose(
-            bias[1], one_bias[0], atol=1e-5
-        )
+        assert np.allclose(kernel[1], one_kernel[0], atol=1e-5) and np.allclose(bias[1], one_bias[0], atol=1e-5)
 
 
 def test_training_fits_and_leaves_its_arguments_alone(few):
@@ -62,9 +60,7 @@ def test_training_fits_and_leaves_its_arguments_alone(few):
     kept = [(k.copy(), b.copy()) for k, b in start]
     end = dt.train(start, images, labels, steps=200, learning_rate=0.01).weights
     assert dt.accuracy(end, images, labels).min() == 1
-    assert all(
-        np.array_equal(a, b) for s, k in zip(start, kept, strict=True) for a, b in zip(s, k, strict=True)
-    )
+    assert all(np.array_equal(a, b) for s, k in zip(start, kept, strict=True) for a, b in zip(s, k, strict=True))
 
 
 @pytest.mark.parametrize("frozen", [0, 1, 2, 3])
@@ -91,9 +87,7 @@ def test_too_many_frozen_layers_are_refused(few):
 
 def test_the_pull_shortens_the_way_and_spares_the_head(few):
     start = small()
-    ends = [
-        dt.train(start, *few, steps=100, learning_rate=0.01, l2_sp=pull).weights for pull in (0.0, 0.1, 10.0)
-    ]
+    ends = [dt.train(start, *few, steps=100, learning_rate=0.01, l2_sp=pull).weights for pull in (0.0, 0.1, 10.0)]
     ways = [sum(((e[i][0] - start[i][0]) ** 2).sum() for i in (0, 1)) for e in ends]
     assert ways[0] > 2 * ways[1] > 4 * ways[2]
     assert ((ends[2][2][0] - start[2][0]) ** 2).sum() > ways[2]
@@ -162,11 +156,7 @@ def test_the_shape_of_a_known_stroke():
 def test_straighten_centres_uprights_and_sizes(lean, top, left):
     images = slanted_bar(lean=lean, top=top, left=left)
     shape = dt.measure_shape(dt.straighten(images, size=None))
-    assert (
-        abs(shape["row"][0] - 3.5) < 0.2
-        and abs(shape["column"][0] - 3.5) < 0.2
-        and abs(shape["slant"][0]) < 0.08
-    )
+    assert abs(shape["row"][0] - 3.5) < 0.2 and abs(shape["column"][0] - 3.5) < 0.2 and abs(shape["slant"][0]) < 0.08
     only_slant = dt.measure_shape(dt.straighten(images, position=False, size=None))
     before = dt.measure_shape(images)
     assert abs(only_slant["slant"][0]) < 0.08 and abs(only_slant["column"][0] - before["column"][0]) < 0.3

@@ -34,9 +34,7 @@ def pins(lock: str, python: str, platform: str = "linux") -> dict[str, str]:
         "sys_platform": platform,
         "os_name": os_name,
     }
-    chosen = [
-        (name, version) for name, version, marker, _ in entries(lock) if not marker or marker.evaluate(here)
-    ]
+    chosen = [(name, version) for name, version, marker, _ in entries(lock) if not marker or marker.evaluate(here)]
     assert len(dict(chosen)) == len(chosen), f"{lock} pins a package twice for Python {python}"
     return dict(chosen)
 
@@ -44,9 +42,7 @@ def pins(lock: str, python: str, platform: str = "linux") -> dict[str, str]:
 def canonical(lines: list[str]) -> set[tuple]:
     """Return requirements in a form that can be compared."""
     wanted = map(Requirement, lines)
-    return {
-        (canonicalize_name(one.name), frozenset(one.extras), str(one.specifier), one.marker) for one in wanted
-    }
+    return {(canonicalize_name(one.name), frozenset(one.extras), str(one.specifier), one.marker) for one in wanted}
 
 
 def conda() -> dict:
@@ -72,13 +68,8 @@ def test_conda_gets_the_python_that_pyproject_names():
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
 def test_the_lock_pins_all_that_is_asked_for(python, platform):
     locked = pins("requirements.lock", python, platform)
-    asked = [
-        Requirement(line)
-        for line in PROJECT["dependencies"] + EXTRAS["test"] + EXTRAS["site"] + EXTRAS["bench"]
-    ]
-    wrong = [
-        str(one) for one in asked if not one.specifier.contains(locked.get(canonicalize_name(one.name), "0"))
-    ]
+    asked = [Requirement(line) for line in PROJECT["dependencies"] + EXTRAS["test"] + EXTRAS["site"] + EXTRAS["bench"]]
+    wrong = [str(one) for one in asked if not one.specifier.contains(locked.get(canonicalize_name(one.name), "0"))]
     assert not wrong, f"`make lock` is due: {wrong}"
 
 

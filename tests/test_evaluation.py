@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.evaluation import calibration_bins, grad_cam, most_confident_mistakes
-from helpers.plots_evaluation import plot_calibration, plot_heatmaps
+from helpers.plots import plot_calibration, plot_heatmaps
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.2, 0.8], [0.55, 0.45], [0.05, 0.95]])
 LABELS = np.array([0, 0, 1, 0])

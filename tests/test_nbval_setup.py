@@ -11,7 +11,7 @@ import pytest
 
 STUB = "answer = ...\ncheck_half(answer)"
 CHECK = (
-    "from helpers.checks import *\n"
+    "from helpers.exercises.feedback import *\n"
     "@exercise\n"
     "def check_half(answer):\n"
     "    if as_number(answer) == 2:\n"

@@ -48,9 +48,7 @@ def test_a_grid_has_one_place_for_each_image():
     assert not any(axes.axison for axes in grid)
 
 
-@pytest.mark.parametrize(
-    ("count", "titles", "word"), [(0, None, "empty"), (2, ["one"], "2 images and 1 titles")]
-)
+@pytest.mark.parametrize(("count", "titles", "word"), [(0, None, "empty"), (2, ["one"], "2 images and 1 titles")])
 def test_images_and_titles_have_to_fit(count, titles, word):
     with pytest.raises(ValueError, match=word):
         plots.plot_images(np.zeros((count, 8, 8)), titles=titles)

@@ -1,6 +1,6 @@
 import pytest
 
-from helpers.plots_layers import STATES, plot_layers, vgg16_states
+from helpers.plots import STATES, plot_layers, vgg16_states
 
 
 def texts(axes):
@@ -15,11 +15,7 @@ def test_a_row_for_each_network_and_a_box_for_each_layer():
         }
     )
     assert len(axes.patches) == 4
-    assert (
-        texts(axes).count("hidden") == 2
-        and texts(axes).count("new") == 2
-        and texts(axes).count("frozen") == 2
-    )
+    assert texts(axes).count("hidden") == 2 and texts(axes).count("new") == 2 and texts(axes).count("frozen") == 2
     colours = [patch.get_facecolor() for patch in axes.patches]
     assert colours[0] == colours[1] and len(set(colours)) == 3
 

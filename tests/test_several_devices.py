@@ -15,9 +15,7 @@ SECONDS = 240  # a process that waits for the other must not wait for ever
 
 def train(*arguments, **environment):
     command = [sys.executable, str(SCRIPT), *arguments]
-    done = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, timeout=SECONDS
-    )
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -42,9 +40,7 @@ def workers():
             config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
             environment = os.environ | {"TF_CONFIG": json.dumps(config)}
             pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-            running.append(
-                subprocess.Popen([sys.executable, str(SCRIPT), "workers"], env=environment, **pipes)
-            )
+            running.append(subprocess.Popen([sys.executable, str(SCRIPT), "workers"], env=environment, **pipes))
         printed = [process.communicate(timeout=SECONDS) for process in running]
     finally:
         for process in running:
@@ -76,9 +72,7 @@ def test_two_devices_in_one_process(alone, how):
         assert same(both, alone)
 
 
-@pytest.mark.skipif(
-    os.name == "nt", reason="two processes find each other through sockets of Linux and macOS here"
-)
+@pytest.mark.skipif(os.name == "nt", reason="two processes find each other through sockets of Linux and macOS here")
 def test_two_processes(alone):
     first, second = workers()
     assert first["replicas"] == second["replicas"] == 2

@@ -65,9 +65,7 @@ def run():
     views, labels = random.normal(size=(1, 12, 4)).astype("float32"), random.integers(0, 2, 12)
 
     def train(folder, *, epochs, units=3, **more):
-        model = keras.Sequential(
-            [keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(2, "softmax")]
-        )
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(2, "softmax")])
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         return fit_resumable(model, views, labels, folder=folder, epochs=epochs, batch_size=5, **more)
 
@@ -144,9 +142,7 @@ def test_curves_are_there_while_it_runs(run, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "BETWEEN_MOVES", -1.0)
     monkeypatch.setattr(training, "display", lambda widget, display_id: first.append(widget.png) or shown)
     curves = training.LiveCurves(epochs=2)
-    curves.widget.observe(
-        lambda change: moves.append(float(change["new"].split('value="')[1].split('"')[0])), "value"
-    )
+    curves.widget.observe(lambda change: moves.append(float(change["new"].split('value="')[1].split('"')[0])), "value")
     run(tmp_path, epochs=2, callbacks=[curves])
     assert len(first) == 1 and first[0].startswith(b"\x89PNG") and first[0] != curves.widget.png
     assert moves == sorted(moves) and moves[0] == 0 and moves[-1] == 2 and any(move % 1 for move in moves)

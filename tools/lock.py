@@ -70,9 +70,7 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole = resolve(Path(folder) / "gpu.lock", extras=(*EXTRAS, "gpu"), options=["-c", LOCK.name])
     GPU_LOCK.write_text(gpu_additions(whole, text), encoding="utf-8")
-    print(
-        f"{len(entries(text))} entries in {LOCK.name}, {len(entries(GPU_LOCK.read_text()))} more for a GPU."
-    )
+    print(f"{len(entries(text))} entries in {LOCK.name}, {len(entries(GPU_LOCK.read_text()))} more for a GPU.")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from helpers.data import load_textures, take_per_class
-from helpers.recorded_runs import FOLDER
+from helpers.training import FOLDER
 
 os.environ["WORKBOOK_PROGRESS"] = "0"
 SEEDS = (0, 1, 2)
@@ -43,7 +43,7 @@ AUGMENTATIONS = {  # what each may do to a picture; "classic" is that of the pro
 @functools.cache
 def load_target(data: str) -> Any:
     """Return the Bunch of images that a run's `data` names."""
-    from helpers.targets import load_digit_images
+    from helpers.data import load_digit_images
 
     if data == "digits":
         return load_digit_images()
@@ -72,8 +72,7 @@ def record(run: dict[str, Any], *, epochs: int) -> dict[str, Any]:
     """Return the results of one run: train the head (unless it starts as it is), then fine-tune, then test once."""
     import keras
 
-    from helpers.fine_tuning import build_classifier, layer_distances
-    from helpers.phases import fine_tune, train_head
+    from helpers.fine_tuning import build_classifier, fine_tune, layer_distances, train_head
     from helpers.vgg16 import load_vgg16
 
     target, seed, begin = load_target(run["data"]), run["seed"], time.perf_counter()
@@ -126,9 +125,9 @@ def _views(images, name, seed):
 
 
 def _accuracy(model, target, part, first_trainable):
-    from helpers.phases import predict
+    from helpers.fine_tuning import predict_probabilities
 
-    probabilities = predict(model, target[f"{part}_images"], first_trainable=first_trainable)
+    probabilities = predict_probabilities(model, target[f"{part}_images"], first_trainable=first_trainable)
     return round(float((probabilities.argmax(axis=1) == target[f"{part}_labels"]).mean()), 5)
 
 
@@ -145,9 +144,7 @@ def main(names: list[str]) -> None:
             if json.dumps({key: run[key] for key in _keys()}) in known:
                 continue
             runs.append(record(run, epochs=EPOCHS[name]))
-            print(
-                name, {key: runs[-1].get(key) for key in (*_keys(), "test_accuracy", "seconds")}, flush=True
-            )
+            print(name, {key: runs[-1].get(key) for key in (*_keys(), "test_accuracy", "seconds")}, flush=True)
             lines = ",\n".join(json.dumps(one) for one in runs)
             temporary = path.with_suffix(".tmp")
             temporary.write_text(f'{{"recorded": {json.dumps(recorded)},\n"runs": [\n{lines}\n]}}\n')

@@ -28,9 +28,7 @@ def execute(path: Path) -> nbformat.NotebookNode:
     # With PYTEST_CURRENT_TEST in its environment a kernel leaves alone what C++ libraries write to the terminal. The
     # tests run that way too; without it, start-up messages of TensorFlow would be stored.
     os.environ.update(PYTEST_CURRENT_TEST="storing outputs", WORKBOOK_PROGRESS="0")
-    os.environ["WORKBOOK_LEARNER_FILE"] = str(
-        ROOT / "build" / "nobody.json"
-    )  # a learner's own progress is not stored
+    os.environ["WORKBOOK_LEARNER_FILE"] = str(ROOT / "build" / "nobody.json")  # a learner's own progress is not stored
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -81,9 +79,7 @@ def store(path: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """Run the named notebooks, or all of them."""
-    for path in [Path(name).resolve() for name in arguments] or sorted(
-        (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")
-    ):
+    for path in [Path(name).resolve() for name in arguments] or sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         store(path)
 
 

@@ -24,9 +24,7 @@ except ImportError:  # Windows
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
-VENV_PYTHON = (
-    os.path.join(VENV, "bin", "python") if os.name != "nt" else os.path.join(VENV, "Scripts", "python.exe")
-)
+VENV_PYTHON = os.path.join(VENV, "bin", "python") if os.name != "nt" else os.path.join(VENV, "Scripts", "python.exe")
 STAMP = os.path.join(VENV, "workbook-setup.json")
 LOG = os.path.join(VENV, "install.log")
 LOCK, GPU_LOCK, PROJECT = "requirements.lock", "requirements-gpu.lock", "pyproject.toml"
@@ -134,9 +132,7 @@ def has_gpu():
 
 def wants_gpu(device, stamp):
     """Returns True when TensorFlow's CUDA libraries are wanted; raises SetupError when no card is there."""
-    if device == "gpu" and not (
-        has_gpu() or (sys.platform.startswith("linux") and shutil.which("nvidia-smi"))
-    ):
+    if device == "gpu" and not (has_gpu() or (sys.platform.startswith("linux") and shutil.which("nvidia-smi"))):
         lacks = "no NVIDIA card with its driver was found on this machine"
         raise SetupError(f"DEVICE=gpu asks for a GPU, but {lacks}: use DEVICE=auto or DEVICE=cpu.")
     return device == "gpu" or bool(stamp.get("gpu")) or (device == "auto" and has_gpu())
@@ -195,9 +191,7 @@ def check_space(needed):
     """Raises SetupError when fewer than `needed` gigabytes are free."""
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < needed:
-        raise SetupError(
-            f"The disk is too full: {free:.1f} GB are free in {ROOT} and about {needed:.0f} are needed."
-        )
+        raise SetupError(f"The disk is too full: {free:.1f} GB are free in {ROOT} and about {needed:.0f} are needed.")
 
 
 def make_venv(python, stamp, needed):
@@ -250,9 +244,7 @@ def install(python, stamp, progress):
     files = [argument for name in names for argument in ("-r", name)]
     code = pip(["--require-hashes", "--no-deps"] + files, progress)
     if not code:
-        write_stamp(
-            dict(stamp, previous={}, digest="", complete=True)
-        )  # whole, but the project is still to come
+        write_stamp(dict(stamp, previous={}, digest="", complete=True))  # whole, but the project is still to come
         code = pip(["--no-index", "--no-deps", "--no-build-isolation", "-e", "."], progress)
     elif "Installing collected packages" not in read_log():
         restore(stamp)  # pip stopped before it changed anything: what was there is still whole
@@ -334,9 +326,7 @@ class Progress:
         """Returns what pip is at, judged by its log and by what has arrived in `.venv`."""
         if "Installing collected packages" in log:
             return f"unpacking: {min(count_installed(), self.total)} of {self.total} packages"
-        met = re.findall(
-            r"^(?:Collecting|Processing|Requirement already satisfied:) (\S+)", log, re.MULTILINE
-        )
+        met = re.findall(r"^(?:Collecting|Processing|Requirement already satisfied:) (\S+)", log, re.MULTILINE)
         name = os.path.basename(met[-1]).partition("==")[0].partition("-")[0] if met else "..."
         slow = "; the package index is slow to answer" if "Retrying (" in log[-2000:] else ""
         return f"fetching: {len(met)} of {self.total} packages ({name}){slow}"
@@ -371,9 +361,7 @@ def read_log():
 NO_SPACE = re.compile(r"No space left on device|Errno 28\b|Disk quota exceeded|Errno 122\b")
 BAD_HASH = re.compile(r"DO NOT MATCH THE HASHES[^\n]*\n\s+(\S+)")
 NO_WRITE = re.compile(r"Read-only file system|Errno 30\b|Permission denied|Errno 13\b")
-NO_TRUST = re.compile(
-    r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerificationError|not a trusted or secure host"
-)
+NO_TRUST = re.compile(r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerificationError|not a trusted or secure host")
 NO_NETWORK = re.compile(
     r"Retrying \(|Max retries exceeded|ConnectionError|Connection (?:refused|reset|aborted|broken)|timed out|"
     r"TimeoutError|IncompleteRead|ProxyError|name resolution|Name or service not known|"
@@ -413,9 +401,7 @@ def cause(log, code, python, lock):
 def main():
     """Returns the exit code: 0 when the environment is ready, 1 after one sentence on what is in the way."""
     parser = argparse.ArgumentParser(description="Make .venv and install the workbook in it.")
-    parser.add_argument(
-        "--python", default="", help="the Python to make it with (default: the first fit one)"
-    )
+    parser.add_argument("--python", default="", help="the Python to make it with (default: the first fit one)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "gpu"), help="gpu adds CUDA")
     parser.add_argument("--needs-gb", type=float, default=0, help="the free disk space to insist on")
     arguments = parser.parse_args()

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from helpers.checks import NotYet, as_array, as_number, call, exercise
-from helpers.numpy_mlp import sigmoid, softmax
+from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise
+from helpers.networks import sigmoid, softmax
 
 
 def _look_for(result: np.ndarray, wrong: dict[str, Any]) -> None:
@@ -40,8 +40,7 @@ def check_sigmoid_slope(answer: Any) -> str:
         "that is the derivative of tanh, 1 - value^2. The sigmoid's has another form.": 1 - values**2,
         "the sign is turned around: the sigmoid never falls.": values * (values - 1),
         "that is 1 - value, one of the two factors.": 1 - values,
-        "1 - 2 value is the derivative of value (1 - value) itself. No derivative is left to take.": 1
-        - 2 * values,
+        "1 - 2 value is the derivative of value (1 - value) itself. No derivative is left to take.": 1 - 2 * values,
     }
     _look_for(result, wrong)
     if not np.allclose(result, values * (1 - values), rtol=1e-4):
@@ -122,9 +121,7 @@ def check_delta_rule(answer: Any) -> str:
             f"d_weights is {weights_shape}, and W is {weights.shape}: every delta times every input, np.outer."
         )
     d_weights = as_array(d_weights, shape=weights.shape)
-    _look_for(
-        d_weights, {"delta times W? The derivative of z with respect to W is x.": delta[:, None] * weights}
-    )
+    _look_for(d_weights, {"delta times W? The derivative of z with respect to W is x.": delta[:, None] * weights})
     if not np.allclose(d_weights, np.outer(delta, x), rtol=1e-4):
         raise NotYet("d_bias is right, d_weights is not: row i is delta i times x.")
     return "the error, times the slope, times the input."
@@ -137,9 +134,7 @@ def check_central_difference(answer: Any) -> str:
     if not np.isfinite(result):
         raise NotYet("the result is infinite. Is there a division by zero? The places are 2 step apart.")
     if result == 0:
-        raise NotYet(
-            "the result is 0, and the sine rises at 0.7. Do you call `function` at two different places?"
-        )
+        raise NotYet("the result is 0, and the sine rises at 0.7. Do you call `function` at two different places?")
     up, here, down = np.sin(point + step), np.sin(point), np.sin(point - step)
     wrong = {
         "the two places are 2 step apart: divide by that.": (up - down) / step,
@@ -283,9 +278,7 @@ def check_step_to_keep(answer: Any) -> str:
         if np.isclose(result, value, rtol=1e-5):
             raise NotYet(hint)
     if result != 5:
-        raise NotYet(
-            f"for losses {losses} and patience 3, position 5 is to be kept, and yours is {result:g}."
-        )
+        raise NotYet(f"for losses {losses} and patience 3, position 5 is to be kept, and yours is {result:g}.")
     for example, patience, right in (
         ([3.0, 2.0, 1.0], 2, 2),
         ([1.0, 2.0, 3.0], 1, 0),

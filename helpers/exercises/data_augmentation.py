@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.checks import NotYet, as_array, as_number, call, exercise, expect
+from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise, expect
 
 KEEPS_A_DIGIT = {"shift by 2 pixels", "rotation by 10 degrees", "zoom by 10 %", "brightness up or down"}
 CHANGES_A_DIGIT = {
@@ -19,8 +19,7 @@ def check_rotation_factor(answer: Any) -> str:
     hints = {
         40.0: "that would be forty full turns. The factor is a share of one turn.",
         0.4: "40 % of a full turn are 144 degrees.",
-        40
-        / 180: "that is twice too much: the range already goes to either side, and a full turn has 360 degrees.",
+        40 / 180: "that is twice too much: the range already goes to either side, and a full turn has 360 degrees.",
         np.deg2rad(40): "those are radians. The layer multiplies by a full turn itself.",
         20 / 360: "the range goes from minus the factor to plus the factor: no need to halve it.",
     }
@@ -84,9 +83,7 @@ def check_pipeline(answer: Any) -> str:
         if kind not in layers:
             raise NotYet(f"there is no {kind} in it. The layers are: {', '.join(layers) or 'none'}.")
     if unwanted := set(layers) - {"RandomRotation", "RandomTranslation"}:
-        raise NotYet(
-            f"only rotation and shift are wanted, and there is {', '.join(sorted(unwanted))} besides."
-        )
+        raise NotYet(f"only rotation and shift are wanted, and there is {', '.join(sorted(unwanted))} besides.")
     low, high = (360 * share for share in layers["RandomRotation"].factor)
     if not np.allclose((low, high), (-10, 10), atol=0.1):
         raise NotYet(f"it turns by {low:.3g} to {high:.3g} degrees. The factor is a share of a full turn.")
@@ -121,9 +118,7 @@ def check_order(answer: Any) -> str:
     if np.array_equal(first, second):
         raise NotYet("both epochs are the same, bit by bit: what is cached is augmented already.")
     if len(reads) > len(images):
-        raise NotYet(
-            f"the {len(images)} images were read {len(reads)} times in two epochs: nothing is cached."
-        )
+        raise NotYet(f"the {len(images)} images were read {len(reads)} times in two epochs: nothing is cached.")
     return "each image is read once and looks different in every epoch."
 
 
@@ -152,9 +147,7 @@ def check_steps(answer: Any) -> str:
         4800: "150 x 32? Divide: how many batches do 150 images make?",
     }
     steps = as_number(answer)
-    expect(
-        steps, 5, hints, f"{steps:g} batches of 32 have room for {32 * steps:g} images, and there are 150."
-    )
+    expect(steps, 5, hints, f"{steps:g} batches of 32 have room for {32 * steps:g} images, and there are 150.")
     return "four full batches and one of 22."
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.checks import NotYet, as_array, as_number, call, exercise
+from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise
 from helpers.vgg16 import CHANNEL_MEANS, preprocess_vgg16
 
 
@@ -62,8 +62,7 @@ def check_preprocessing(answer: Any) -> str:
         "the order of the means does not fit that of the channels. Turn the channels around before you subtract.": (
             np.float32(images) - CHANNEL_MEANS
         )[..., ::-1],
-        "the channels are still red, green, blue. Turn the last axis around.": np.float32(images)
-        - CHANNEL_MEANS,
+        "the channels are still red, green, blue. Turn the last axis around.": np.float32(images) - CHANNEL_MEANS,
         "the channels are right, but where are the means?": np.float32(images)[..., ::-1],
         "you divide by 255. VGG16 was trained on values from 0 to 255.": preprocess_vgg16(images) / 255,
         "the second axis is turned around, too; only the last one holds the channels.": preprocess_vgg16(
@@ -81,9 +80,7 @@ def check_preprocessing(answer: Any) -> str:
     for other in (images[0], images[0, 0, 0]):
         as_array(call(answer, other.copy()), shape=other.shape)
         if not np.allclose(answer(other.copy()), preprocess_vgg16(other), atol=1e-3):
-            raise NotYet(
-                f"right for four axes, not for shape {other.shape}. `...` stands for any number of axes."
-            )
+            raise NotYet(f"right for four axes, not for shape {other.shape}. `...` stands for any number of axes.")
     return "blue, green, red, each without its mean: that is what VGG16 saw in training."
 
 
@@ -100,20 +97,12 @@ def check_nearest_mean(answer: Any, train: np.ndarray, labels: np.ndarray, new: 
     if np.array_equal(result, distances.argmax(axis=1)):
         raise NotYet("these are the classes that are farthest away. The nearest has the smallest distance.")
     if np.array_equal(result, np.abs((new[:, None] - means).sum(axis=2)).argmin(axis=1)):
-        raise NotYet(
-            "differences of opposite sign cancel in a plain sum. Square them first, or use np.linalg.norm."
-        )
+        raise NotYet("differences of opposite sign cancel in a plain sum. Square them first, or use np.linalg.norm.")
     nearest = np.stack([np.linalg.norm(train - row, axis=1) for row in new]).argmin(axis=1)
-    if not np.array_equal(labels[nearest], distances.argmin(axis=1)) and np.array_equal(
-        result, labels[nearest]
-    ):
-        raise NotYet(
-            "that is the class of the nearest photograph. Compare with the mean of each class instead."
-        )
+    if not np.array_equal(labels[nearest], distances.argmin(axis=1)) and np.array_equal(result, labels[nearest]):
+        raise NotYet("that is the class of the nearest photograph. Compare with the mean of each class instead.")
     if result.min() < 0 or result.max() >= len(means) or np.any(result != np.round(result)):
-        raise NotYet(
-            f"classes are 0 to {len(means) - 1}, and yours go from {result.min():g} to {result.max():g}."
-        )
+        raise NotYet(f"classes are 0 to {len(means) - 1}, and yours go from {result.min():g} to {result.max():g}.")
     agreement = np.mean(result == distances.argmin(axis=1))
     if agreement < 1:
         raise NotYet(
@@ -166,9 +155,7 @@ def check_standardise(answer: Any) -> str:
     mean, deviation = train.mean(axis=0), train.std(axis=0)
     both = np.concatenate([train, new])
     if np.allclose(second, (new - new.mean(axis=0)) / new.std(axis=0), rtol=0.1):
-        raise NotYet(
-            "the new features use their own mean and deviation. Use those of the training features for both."
-        )
+        raise NotYet("the new features use their own mean and deviation. Use those of the training features for both.")
     if np.allclose(first, (train - both.mean(axis=0)) / both.std(axis=0)):
         raise NotYet("mean and deviation come from all data: the new features have leaked into training.")
     if np.allclose(first, (train - train.mean()) / train.std()):
@@ -181,7 +168,5 @@ def check_standardise(answer: Any) -> str:
     if not used:
         raise NotYet("the training features do not come out with mean 0 and deviation 1.")
     if not np.allclose(second, (new - mean) / used[0]):
-        raise NotYet(
-            "the training features are right, the new ones are not: give them the same mean and deviation."
-        )
+        raise NotYet("the training features are right, the new ones are not: give them the same mean and deviation.")
     return "the training features set the scale, and the new ones are measured on it."

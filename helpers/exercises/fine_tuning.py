@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.checks import NotYet, as_array, call, exercise, expect
+from helpers.exercises.feedback import NotYet, as_array, call, exercise, expect
 
 
 @exercise
@@ -47,9 +47,7 @@ def check_unseen(answer: Any, images: int, batch_size: int) -> str:
         },
         f"Take the {images} images apart into full batches of {batch_size}; what is left over?",
     )
-    return (
-        f"{images} images give {steps} full batches, and {images - steps * batch_size} images are left out."
-    )
+    return f"{images} images give {steps} full batches, and {images - steps * batch_size} images are left out."
 
 
 @exercise
@@ -128,10 +126,7 @@ def check_times_faster(answer: Any) -> str:
 def check_best_setting(answer: Any, runs: list[dict[str, Any]]) -> str:
     if isinstance(answer, list):
         answer = tuple(answer)
-    means = {
-        key: _means(runs, key)
-        for key in sorted({(run["first_trainable"], run["learning_rate"]) for run in runs})
-    }
+    means = {key: _means(runs, key) for key in sorted({(run["first_trainable"], run["learning_rate"]) for run in runs})}
     if answer not in means:
         raise NotYet(f"give one pair of block and rate, such as ('block5', 0.0001); received {answer!r:.60}.")
     best = {name: max(means, key=lambda key: means[key][name]) for name in ("validation", "test", "loss")}
@@ -141,9 +136,7 @@ def check_best_setting(answer: Any, runs: list[dict[str, Any]]) -> str:
             f" and a test accuracy of {means[answer]['test']:.2f}."
         )
     if answer == best["test"]:
-        raise NotYet(
-            "that is best on the test set, and the test set must not choose. Take the validation accuracy."
-        )
+        raise NotYet("that is best on the test set, and the test set must not choose. Take the validation accuracy.")
     if answer == best["loss"]:
         raise NotYet("that has the lowest training loss. Which is best on images that were not trained on?")
     here, there = means[answer]["validation"], means[best["validation"]]["validation"]
@@ -180,9 +173,7 @@ def check_distance(distance: Callable[..., Any]) -> str:
             float(
                 abs(difference).mean() / abs(before).mean()
             ): "that takes absolute values; a norm takes squares, and then the root.",
-            float(
-                difference.sum() / before.sum()
-            ): "differences of both signs cancel each other. Square them first.",
+            float(difference.sum() / before.sum()): "differences of both signs cancel each other. Square them first.",
         },
         "Wanted: the norm of after - before, divided by the norm of before.",
     )
@@ -196,13 +187,10 @@ def check_gap(answer: Any) -> str:
         answer,
         confidence.mean() - right.mean(),
         {
-            right.mean()
-            - confidence.mean(): "the gap is the other way round: they are more confident than right.",
+            right.mean() - confidence.mean(): "the gap is the other way round: they are more confident than right.",
             float(confidence.mean()): "that is the mean confidence; compare it with the share that is right.",
             float(right.mean()): "that is the share of right answers; compare it with the mean confidence.",
-            float(
-                abs(confidence - right).mean()
-            ): "the gap is taken between the two means, not answer by answer.",
+            float(abs(confidence - right).mean()): "the gap is taken between the two means, not answer by answer.",
         },
         "Mean confidence of the four, minus the share of them that is right.",
     )
@@ -219,15 +207,9 @@ def check_heatmap(heatmap: Callable[..., Any]) -> str:
     if np.allclose(values, np.maximum(total, 0), atol=1e-5):
         return "each map weighted by its mean gradient, added up, and what is negative cut off."
     if np.allclose(values, total, atol=1e-5):
-        raise NotYet(
-            "the sum is right, but it has negative values: they speak for other classes. np.maximum(..., 0)."
-        )
+        raise NotYet("the sum is right, but it has negative values: they speak for other classes. np.maximum(..., 0).")
     if np.allclose(values, maps.mean(axis=-1), atol=1e-5):
         raise NotYet("that is the mean of the maps; the gradients were not used.")
     if np.allclose(values, np.maximum((maps * gradients).sum(axis=-1), 0), atol=1e-5):
-        raise NotYet(
-            "gradients place by place. Grad-CAM takes one weight for each map: the mean of its gradients."
-        )
-    raise NotYet(
-        "weights = gradients.mean(axis=(0, 1)), one for each map; then the weighted sum over the last axis."
-    )
+        raise NotYet("gradients place by place. Grad-CAM takes one weight for each map: the mean of its gradients.")
+    raise NotYet("weights = gradients.mean(axis=(0, 1)), one for each map; then the weighted sum over the last axis.")

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.checks import NotYet, as_array, as_number, call, exercise
+from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise
 
 CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 PARAMETERS = (4 * 16 + 16) + (16 * 8 + 8) + (8 * 3 + 3)
@@ -39,9 +39,7 @@ def check_and_neuron(weights: Any, bias: Any) -> str:
         raise NotYet(f"two weights are wanted, one for each input, and this holds {weights.size} of them.")
     weights, largest = weights.reshape(2), max(np.abs(weights).max(), abs(bias))
     if not largest < 1e100:
-        raise NotYet(
-            "infinite or gigantic numbers are no weights: nothing can be added up with them. Try 1 and 1."
-        )
+        raise NotYet("infinite or gigantic numbers are no weights: nothing can be added up with them. Try 1 and 1.")
     sums = CORNERS @ weights + bias
     answers = "".join("1" if value > 0 else "0" for value in sums)
     for corner, value in zip(CORNERS.tolist(), sums, strict=True):
@@ -92,12 +90,8 @@ def check_stable_sigmoid(answer: Any) -> str:
             raise NotYet(hint)
     if not np.allclose(result, right, rtol=1e-4, atol=1e-6):
         place = int(np.argmax(np.abs(result - right)))
-        raise NotYet(
-            f"at z = {z[place]:g} it gives {result[place]:.4g}, and the sigmoid is {right[place]:.4g} there."
-        )
-    tiny = np.exp(
-        -30
-    )  # the sigmoid of -30; in single precision the form with tanh gives 0, which we let pass
+        raise NotYet(f"at z = {z[place]:g} it gives {result[place]:.4g}, and the sigmoid is {right[place]:.4g} there.")
+    tiny = np.exp(-30)  # the sigmoid of -30; in single precision the form with tanh gives 0, which we let pass
     if result[1] != 0 and abs(result[1] / tiny - 1) > 0.02:
         raise NotYet(
             f"at z = -30 it gives {result[1]:.2g}, and the sigmoid is {tiny:.2g} there. "
@@ -139,9 +133,7 @@ def check_relu_layer(answer: Any) -> str:
             raise NotYet(f"your function changes the {name} that it is given. Return a new array.")
     result = _returned_array(result)
     if result.shape == ():
-        raise NotYet(
-            "one number came out: np.max looks for the largest of all. np.maximum compares each with 0."
-        )
+        raise NotYet("one number came out: np.max looks for the largest of all. np.maximum compares each with 0.")
     result = as_array(result, shape=(5, 4))
     z = x @ weights + bias
     wrong = {
@@ -150,9 +142,7 @@ def check_relu_layer(answer: Any) -> str:
         "the bias belongs in the sum: add it before the ReLU, not after.": np.maximum(x @ weights, 0) + bias,
         "that is tanh. The ReLU is wanted.": np.tanh(z),
         "negative sums should become 0, and yours became positive.": np.abs(z),
-        "the positive sums became 0, and the negative ones stayed. It is the other way round.": np.minimum(
-            z, 0
-        ),
+        "the positive sums became 0, and the negative ones stayed. It is the other way round.": np.minimum(z, 0),
     }
     for hint, values in wrong.items():
         if np.allclose(result, values, rtol=1e-4, atol=1e-5):
@@ -244,9 +234,7 @@ def check_regression_head(neurons: Any, activation: Any, loss: Any) -> str:
 def _name(answer: Any, what: str) -> str:
     """The name of a Keras function, class, layer or loss, or a text, in small letters and nothing between them."""
     if isinstance(answer, list | tuple | dict | set | np.ndarray):
-        raise NotYet(
-            f"one {what} is wanted for all outputs, and this is a {type(answer).__name__}. Give its name."
-        )
+        raise NotYet(f"one {what} is wanted for all outputs, and this is a {type(answer).__name__}. Give its name.")
     if not isinstance(answer, str) and answer is not None:
         if type(answer).__name__ == "Activation":  # the layer, as in keras.layers.Activation("linear")
             answer = answer.activation

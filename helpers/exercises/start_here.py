@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.checks import NotYet, as_number, exercise
+from helpers.exercises.feedback import NotYet, as_number, exercise
 
 
 @exercise
@@ -23,32 +23,21 @@ def check_labelled_patches(answer: Any, textures: Any) -> str:
 
 
 @exercise
-def check_worst_class(
-    answer: Any, labels: np.ndarray, predictions: np.ndarray, class_names: list[str]
-) -> str:
-    if (
-        isinstance(answer, int | np.integer)
-        and not isinstance(answer, bool)
-        and 0 <= answer < len(class_names)
-    ):
+def check_worst_class(answer: Any, labels: np.ndarray, predictions: np.ndarray, class_names: list[str]) -> str:
+    if isinstance(answer, int | np.integer) and not isinstance(answer, bool) and 0 <= answer < len(class_names):
         raise NotYet(
             f"{answer} is the number of a class. Give its name: class_names[{answer}] is {class_names[answer]!r}."
         )
     if not isinstance(answer, str) or answer not in class_names:
         raise NotYet(f"{_short(answer)} is not one of the class names. They are: {', '.join(class_names)}.")
-    recalls = {
-        name: float(np.mean(predictions[labels == number] == number))
-        for number, name in enumerate(class_names)
-    }
+    recalls = {name: float(np.mean(predictions[labels == number] == number)) for number, name in enumerate(class_names)}
     lowest = min(recalls.values())
     if recalls[answer] > lowest and recalls[answer] == max(recalls.values()):
         raise NotYet(
             f"{answer!r} is recognised best of all (recall {recalls[answer]:.2f}). Look for the smallest number."
         )
     if recalls[answer] > lowest:
-        raise NotYet(
-            f"{answer!r} has a recall of {recalls[answer]:.2f}, and one class has only {lowest:.2f}."
-        )
+        raise NotYet(f"{answer!r} has a recall of {recalls[answer]:.2f}, and one class has only {lowest:.2f}.")
     return f"of the patches of {answer!r}, {lowest:.0%} were recognised."
 
 

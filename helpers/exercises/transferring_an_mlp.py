@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.checks import NotYet, as_array, as_number, call, exercise
+from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise
 
 
 @exercise
@@ -111,15 +111,11 @@ def check_negative_counts(answer: Any, counts: Sequence[int], curves: Mapping[st
         raise NotYet("that is true or false for each count. Return the counts themselves.")
     chosen = set(values.tolist())
     if chosen == all_below:
-        raise NotYet(
-            "at 20 the mean is below zero, but by less than twice the standard error: we can't be sure."
-        )
+        raise NotYet("at 20 the mean is below zero, but by less than twice the standard error: we can't be sure.")
     if chosen == ahead:
         raise NotYet("there transfer is ahead. Negative means: transfer minus scratch is below zero.")
     if chosen == {2}:
-        raise NotYet(
-            "at 10 we can be sure as well. Is the deviation divided by the root of the number of runs?"
-        )
+        raise NotYet("at 10 we can be sure as well. Is the deviation divided by the root of the number of runs?")
     if chosen in ({1, 3}, {1, 3, 4}):
         raise NotYet("these are positions. Return the counts that stand there.")
     if chosen == set():
@@ -127,9 +123,7 @@ def check_negative_counts(answer: Any, counts: Sequence[int], curves: Mapping[st
             "none? Take the difference in each run first: the runs differ from one another far more than the two ways."
         )
     if chosen != wanted:
-        raise NotYet(
-            f"for the curves of the check the counts are {sorted(wanted)}, and yours are {sorted(chosen)}."
-        )
+        raise NotYet(f"for the curves of the check the counts are {sorted(wanted)}, and yours are {sorted(chosen)}.")
     return "a mean, a standard error, and the same draws for both: that is a fair comparison."
 
 
@@ -203,16 +197,10 @@ def check_replace_head(answer: Any, model: Any) -> str:
     head = [layer for layer in new.layers if layer.weights][-1]
     received = head.kernel.shape[0]
     if received == model.output_shape[-1]:
-        raise NotYet(
-            "the new layer sits behind the old softmax and sees five numbers. Take `layers[-2].output`."
-        )
+        raise NotYet("the new layer sits behind the old softmax and sees five numbers. Take `layers[-2].output`.")
     if received != model.layers[-1].kernel.shape[0] or new.count_params() != 4160 * 2 + 64 * 7 + 7:
-        raise NotYet(
-            "the new layer does not sit right behind the last hidden layer, with all layers before it kept."
-        )
-    if not all(
-        np.array_equal(a, b) for a, b in zip(start[:4], [w.numpy() for w in new.weights], strict=False)
-    ):
+        raise NotYet("the new layer does not sit right behind the last hidden layer, with all layers before it kept.")
+    if not all(np.array_equal(a, b) for a, b in zip(start[:4], [w.numpy() for w in new.weights], strict=False)):
         raise NotYet("the hidden layers have new weights. Use the layers of `model`, not new ones.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a model of `model.inputs`, a list, takes one array as well

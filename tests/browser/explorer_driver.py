@@ -84,16 +84,12 @@ class DrivenExplorer:
         try:
             self.page.wait_for_function(BACK, arg=self.box.element_handle(), timeout=FOLLOW_LIMIT)
         except TimeoutError:
-            self.problems.append(
-                f"{self.name}, {label}: back at {start}, another sentence or picture is shown"
-            )
+            self.problems.append(f"{self.name}, {label}: back at {start}, another sentence or picture is shown")
 
     @staticmethod
     def value(control: Locator) -> str:
         """What a control stands at; nothing for a button or a checkbox."""
-        return control.evaluate(
-            "e => e.getAttribute('aria-valuenow') ?? (e.type === 'select-one' ? e.value : '')"
-        )
+        return control.evaluate("e => e.getAttribute('aria-valuenow') ?? (e.type === 'select-one' ? e.value : '')")
 
     @staticmethod
     def label(control: Locator) -> str:

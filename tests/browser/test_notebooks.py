@@ -58,9 +58,7 @@ def test_nothing_is_wider_than_its_cell(notebook, width):
 @pytest.mark.parametrize("theme", THEMES)
 def test_accessible(notebook, theme):
     assert notebook.command("apputils:change-theme", theme=theme).startswith("done")
-    notebook.page.wait_for_function(
-        "theme => document.body.dataset.jpThemeName === theme", arg=theme, timeout=PATIENCE
-    )
+    notebook.page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme, timeout=PATIENCE)
     try:
         assert grave_violations(notebook.page) == []
     finally:
@@ -96,9 +94,7 @@ def test_answers_get_their_feedback(notebook):
         assert answer.startswith("Not yet:") and wrong["hint"] in answer, exercise.check
         answer = notebook.run_cell(exercise.position, exercise.with_answer(exercise.solution))
         assert answer.startswith("Correct:"), f"{exercise.check}: {answer}"
-    solved = json.loads(notebook.lab.learner_file.read_text(encoding="utf-8"))["solved"][
-        notebook.path.stem[3:]
-    ]
+    solved = json.loads(notebook.lab.learner_file.read_text(encoding="utf-8"))["solved"][notebook.path.stem[3:]]
     assert set(solved) == {exercise.check for exercise in course.exercises(notebook.path)}
 
 
@@ -109,9 +105,7 @@ def test_the_browser_had_no_complaint(notebook):
 
 def test_links_open_the_other_notebooks(notebook):
     """The last one: a notebook that is closed before its kernel has started leaves JupyterLab with complaints of its own."""
-    prose = "\n".join(
-        cell.source for cell in course.read(notebook.path).cells if cell.cell_type == "markdown"
-    )
+    prose = "\n".join(cell.source for cell in course.read(notebook.path).cells if cell.cell_type == "markdown")
     for target in sorted(set(re.findall(r"\]\((\w+\.ipynb)\)", prose))):
         link = notebook.panel.locator(f'.jp-MarkdownCell a[href*="{target}"]').first
         link.scroll_into_view_if_needed(timeout=PATIENCE)

@@ -1,0 +1,1 @@
+"""What a learner never opens: weights, photographs, the feature cache, the doctor."""

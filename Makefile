@@ -23,7 +23,7 @@ help: ## show this list
 	@echo "Options: DEVICE=cpu|gpu|auto, PYTHON=python3.12, NOTEBOOKS='notebooks/01*.ipynb', PYTEST_FLAGS='-x', LAB_FLAGS=..."
 
 setup: ## make .venv and install the workbook in it
-	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
+	@for python in $(VENV) $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
 		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && \
 		exec "$$python" tools/setup_environment.py --python "$(PYTHON)" --device "$(DEVICE)"; \
 	done; echo "No Python was found: install Python 3.11, 3.12 or 3.13, or name it: make lab PYTHON=..." >&2; exit 1
@@ -49,7 +49,7 @@ site: setup ## render the course as a static, searchable site, in the folder sit
 check: setup ## lint, format, imports, house style, lines per room
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-cache --no-logo
 	$(VENV) -m pytest -q tests/test_house_style.py
 	$(VENV) tools/count_lines.py
 

@@ -302,7 +302,9 @@ def test_another_python_on_path_is_found(tmp_path, monkeypatch):
     assert setup.choose_python("") == (str(tmp_path / "4" / "python3.12"), platform.python_version())
     (tmp_path / "4" / "python3.12").unlink()
     for path, message in zip(
-        reversed(fakes), ("has no venv module", "3.9.18 at .* is not supported", "No Python was"), strict=True
+        reversed(fakes),
+        ("cannot make virtual environments", "3.9.18 at .* is not supported", "No Python was"),
+        strict=True,
     ):
         with pytest.raises(setup.SetupError, match=message):
             setup.choose_python("")
@@ -320,7 +322,7 @@ def test_a_folder_in_the_way_is_not_removed(tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     root = make_workbook(tmp_path / "book")
     (root / ".venv").symlink_to("/proc/nowhere")  # nobody can write there, not even the superuser
-    assert f"cannot make {root / '.venv'}: " in the_sentence(set_up(root))
+    assert f"cannot make {root / '.venv'} (" in the_sentence(set_up(root))
 
 
 def test_a_gpu_that_is_not_there_cannot_be_asked_for(tmp_path, monkeypatch):

@@ -1,7 +1,6 @@
 """Make `.venv` and install the workbook in it, or do nothing when that is done already: `make setup`.
 
-Any Python from 3.8 on can run this file, which then looks for one that can run the workbook. What pip says goes to
-`.venv/install.log`; a person sees its last line go by, or one sentence when something is in the way.
+Any Python from 3.8 on can run this file, which looks for one that can run the workbook; pip's log is `.venv/install.log`.
 """
 
 from __future__ import annotations
@@ -50,17 +49,18 @@ def probe(python: str | Path) -> tuple[str, bool]:
 def choose_python(named: str) -> tuple[str, str]:
     """Return path and version of the Python named, or of the first on PATH that will do; else raise `SetupError`."""
     on_path = (shutil.which(name, path=folder) for name in NAMES for folder in os.get_exec_path())
-    bare, unsupported = "", f"PYTHON={named} is not a Python that runs" if named else "No Python was found"
+    bare, problem = "", f"PYTHON={named} is not a Python that runs" if named else "No Python was found"
     for path in filter(None, [shutil.which(os.path.expanduser(named))] if named else on_path):
         version, makes_venvs = probe(path)
         minor = version.rpartition(".")[0]
         if minor in SUPPORTED and makes_venvs:
             return path, version
         if minor in SUPPORTED:
-            bare = f"Python {version} at {path} has no venv module (Debian and Ubuntu: apt install python{minor}-venv)"
+            package = f"on Debian and Ubuntu: apt install python{minor}-venv"
+            bare = f"Python {version} at {path} cannot make virtual environments: install its venv module ({package})"
         elif version:
-            unsupported = f"Python {version} at {path} is not supported"
-    raise SetupError(f"{bare or unsupported}: {REMEDY}")
+            problem = f"Python {version} at {path} is not supported"
+    raise SetupError(f"{bare}, or name another Python: make lab PYTHON=python3.12" if bare else f"{problem}: {REMEDY}")
 
 
 def wants_gpu(device: str) -> bool:
@@ -80,7 +80,8 @@ def make_venv(python: str) -> None:
     STAMP.unlink(missing_ok=True)
     answer = subprocess.run([python, "-I", "-m", "venv", "--clear", VENV], capture_output=True, text=True)
     if answer.returncode:
-        raise SetupError(f"{python} cannot make {VENV}: {(answer.stdout + answer.stderr).strip().splitlines()[-1]}")
+        said = (answer.stdout + answer.stderr).strip().splitlines() or ["without a word"]
+        raise SetupError(f"{python} cannot make {VENV} ({said[-1]}).")
 
 
 def pip_install(*arguments: str) -> None:
@@ -95,7 +96,8 @@ def pip_install(*arguments: str) -> None:
             if line.startswith("Installing collected packages"):
                 STAMP.unlink(missing_ok=True)  # from here on .venv is not what it was
             if sys.stdout.isatty():
-                print("\r\033[K  " + said[-1][: shutil.get_terminal_size().columns - 3], end="\r", flush=True)
+                print("\033[K  " + said[-1][: shutil.get_terminal_size().columns - 3], end="\r", flush=True)
+        print("\033[K" if sys.stdout.isatty() else "", end="", flush=True)
     if pip.returncode:
         complaints = [line for line in said if line.startswith("ERROR: ")] or said
         raise SetupError(f"pip failed ({complaints[-1]}). Is a package index within reach? All that pip said: {LOG}")
@@ -127,8 +129,8 @@ def set_up(*, named: str, device: str) -> None:
     print(f"The environment is ready: Python {version} in .venv, after {time.monotonic() - started:.0f} seconds.")
 
 
-def main() -> int:
-    """Return the exit code: 0 when the environment is ready, 1 after one sentence on what is in the way."""
+def main() -> None:
+    """Read the options and set up; exit with 1 after one sentence when something is in the way."""
     parser = argparse.ArgumentParser(description="Make .venv and install the workbook in it.")
     parser.add_argument("--python", default="", help="the Python to make it with (default: the first fit one)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "gpu"), help="gpu adds CUDA")
@@ -137,14 +139,11 @@ def main() -> int:
         with contextlib.suppress(OSError):  # two at once take turns, where the file system has locks
             fcntl.flock(os.open(ROOT, os.O_RDONLY), fcntl.LOCK_EX)
         set_up(named=arguments.python, device=arguments.device)
-        return 0
     except KeyboardInterrupt:
-        problem = "interrupted; the next run starts afresh."
+        sys.exit("Set-up stopped: interrupted; the next run starts afresh.")
     except (SetupError, OSError) as error:
-        problem = str(error)
-    print(f"Set-up stopped: {problem}", file=sys.stderr)
-    return 1
+        sys.exit(f"Set-up stopped: {error}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

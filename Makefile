@@ -7,15 +7,8 @@ PYTEST_FLAGS ?=
 LOCK_FLAGS ?=
 
 VENV := .venv/bin/python
-# Any Python from 3.6 on can run the set-up, which then looks for one that can run the workbook.
-STARTERS := $(PYTHON) python3 python3.13 python3.12 python3.11 python
-IS_PYTHON := -c 'import sys; sys.exit(sys.version_info < (3, 6))' >/dev/null 2>&1
-STARTER = $(shell for name in $(STARTERS); do "$$name" $(IS_PYTHON) && echo "$$name" && break; done)
-NO_PYTHON := echo "No Python was found: install Python 3.11, 3.12 or 3.13, or name it: make lab PYTHON=..." >&2; false
-
-# On this machine only (the token stays on), at the first notebook, without news and update questions.
+# On this machine only (the token stays on), at the first notebook.
 LAB := --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
-LAB += --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 export WORKBOOK_DEVICE := $(DEVICE)
 # Small fits are faster on one thread than on two that wait for each other; TensorFlow has threads of its own.
@@ -30,8 +23,10 @@ help: ## show this list
 	@echo "Options: DEVICE=cpu|gpu|auto, PYTHON=python3.12, NOTEBOOKS='notebooks/01*.ipynb', PYTEST_FLAGS='-x', LAB_FLAGS=..."
 
 setup: ## make .venv and install the workbook in it
-	@starter="$(STARTER)"; if [ -z "$$starter" ]; then $(NO_PYTHON); \
-	else "$$starter" tools/setup_environment.py --python "$(PYTHON)" --device "$(DEVICE)"; fi
+	@for python in $(VENV) $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && \
+		exec "$$python" tools/setup_environment.py --python "$(PYTHON)" --device "$(DEVICE)"; \
+	done; echo "No Python was found: install Python 3.11, 3.12 or 3.13, or name it: make lab PYTHON=..." >&2; exit 1
 
 lab: setup ## open the workbook in JupyterLab
 	@$(VENV) -m helpers weights || echo "The notebooks that use VGG16 wait for these weights; the others work without." >&2
@@ -51,10 +46,12 @@ runs: setup ## record the long runs that notebooks 05 and 06 show (an hour)
 site: setup ## render the course as a static, searchable site, in the folder site
 	$(VENV) tools/build_site.py
 
-check: setup ## lint, format and house style
+check: setup ## lint, format, imports, house style, lines per room
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
-	$(VENV) -m pytest -q tests/test_house_style.py
+	.venv/bin/lint-imports --no-cache --no-logo
+	$(VENV) -m pytest -q tests/test_house_style.py tests/test_rooms.py
+	$(VENV) tools/count_lines.py
 
 bench: setup ## measure how fast it is here
 	$(VENV) -m benchmarks

@@ -187,12 +187,6 @@ def test_public_functions_say_what_they_return(module):
                 assert all(argument.annotation for argument in everything), f"{node.name}: type every argument"
 
 
-@modules
-def test_modules_stay_small(module):
-    limit = 400 if "exercises" in module.parts else 300
-    assert len(module.read_text(encoding="utf-8").splitlines()) <= limit
-
-
 def test_nothing_names_a_package_registry_or_a_home_folder():
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=course.ROOT, capture_output=True)
     forbidden = re.compile(r"pypi\.(?:org|python)|pythonhosted|npmjs|(?:/home|/Users|/root)/\w|--index-url[ =]http")

@@ -1,4 +1,4 @@
-"""Renders the course as a static, searchable site that any web server can serve: `make site` writes the folder `site`.
+"""Render the course as a static, searchable site that any web server can serve: `make site` writes the folder `site`.
 
     python tools/build_site.py [FOLDER]
 
@@ -38,7 +38,7 @@ HOW_TO_RUN = (
 
 
 def gather(folder: Path) -> Path:
-    """Returns `folder`, filled with the pages: the README as the first one, the notebooks, and what they link to."""
+    """Return `folder`, filled with the pages: the README as the first one, the notebooks, and what they link to."""
     notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     (folder / "notebooks").mkdir(parents=True)
     for path in notebooks:
@@ -55,7 +55,7 @@ def gather(folder: Path) -> Path:
 
 
 def static(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Returns the notebook as it is read without a kernel: pictures in place of widgets, and a line on how to run it."""
+    """Return the notebook as it is read without a kernel: pictures in place of widgets, and a line on how to run it."""
     notebook.cells[0].source += f"\n\n```{{note}}\n{HOW_TO_RUN}\n```"
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -70,7 +70,7 @@ def static(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _figure(text: str, png: str) -> str:
-    """An explorer as a figure; that it can be moved, and how, is also written into the picture."""
+    """Return an explorer as a figure; that it can be moved, and how, is also written into the picture."""
     name = html.escape(text.partition(". Controls:")[0])
     return (
         f'<figure class="workbook-static"><img alt="{html.escape(text)}" src="data:image/png;base64,{png}">'
@@ -79,7 +79,7 @@ def _figure(text: str, png: str) -> str:
 
 
 def build(output: Path) -> int:
-    """Renders the site into `output`, and returns 0 when there was nothing to complain about."""
+    """Render the site into `output`, and return 0 when there was nothing to complain about."""
     output = output.resolve()
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".site-") as folder:

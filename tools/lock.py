@@ -1,8 +1,10 @@
-"""Resolves requirements.lock and requirements-gpu.lock anew from pyproject.toml, with uv: `make lock`.
+"""Resolve requirements.lock and requirements-gpu.lock anew from pyproject.toml, with uv: `make lock`.
 
 Versions that still fit are kept; `python tools/lock.py --upgrade` takes the newest. The second file has only
 what a GPU adds: `pip install -r requirements.lock -r requirements-gpu.lock` meets each package once.
 """
+
+from __future__ import annotations
 
 import os
 import re
@@ -21,7 +23,7 @@ ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)==[^\n]*\n(?:[ ]+[^\n]*\n)*", 
 
 
 def find_uv() -> str:
-    """Returns the uv to run; exits with one sentence when there is none."""
+    """Return the uv to run; exit with one sentence when there is none."""
     uv = os.environ.get("UV") or shutil.which("uv") or shutil.which("uv", path=Path(sys.executable).parent)
     if uv is None:
         sys.exit("make lock needs uv: install it (pip install uv), or let the variable UV name it.")
@@ -29,7 +31,7 @@ def find_uv() -> str:
 
 
 def resolve(output: Path, *, extras: tuple[str, ...], options: list[str]) -> str:
-    """Returns the text of the lock that uv writes to `output` for the project with these extras."""
+    """Return the text of the lock that uv writes to `output` for the project with these extras."""
     chosen = [argument for extra in extras for argument in ("--extra", extra)]
     command = [find_uv(), "pip", "compile", "pyproject.toml", *chosen, *UNIVERSAL, *QUIET, *options]
     subprocess.run([*command, "--output-file", str(output)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
@@ -37,7 +39,7 @@ def resolve(output: Path, *, extras: tuple[str, ...], options: list[str]) -> str
 
 
 def entries(lock: str) -> dict[str, str]:
-    """Returns the text of each pinned package by its name and markers, comments left out."""
+    """Return the text of each pinned package by its name and markers, comments left out."""
     found = {}
     for match in ENTRY.finditer(lock):
         lines = [line for line in match.group().splitlines() if not line.lstrip().startswith("#")]
@@ -46,7 +48,7 @@ def entries(lock: str) -> dict[str, str]:
 
 
 def only_on_linux(entry: str) -> str:
-    """Returns an entry of the GPU lock with the marker that keeps it to Linux, where its wheels exist."""
+    """Return an entry of the GPU lock with the marker that keeps it to Linux, where its wheels exist."""
     head, _, rest = entry.partition(" \\\n")
     pin, _, marker = head.partition(" ; ")
     linux = f"({marker}) and sys_platform == 'linux'" if marker else "sys_platform == 'linux'"
@@ -54,7 +56,7 @@ def only_on_linux(entry: str) -> str:
 
 
 def gpu_additions(whole: str, main: str) -> str:
-    """Returns what a GPU adds to the main lock; exits when the two would pin one package apart."""
+    """Return what a GPU adds to the main lock; exit when the two would pin one package apart."""
     known = entries(main)
     added = {pin: text for pin, text in entries(whole).items() if pin not in known}
     names = {pin.partition("==")[0] for pin in known}
@@ -65,7 +67,7 @@ def gpu_additions(whole: str, main: str) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Writes both locks."""
+    """Write both locks."""
     text = resolve(LOCK, extras=EXTRAS, options=arguments)
     with tempfile.TemporaryDirectory() as folder:
         whole = resolve(Path(folder) / "gpu.lock", extras=(*EXTRAS, "gpu"), options=["-c", LOCK.name])

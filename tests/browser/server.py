@@ -1,4 +1,5 @@
-"""JupyterLab as `make lab` starts it, for the length of a test run; whatever it writes goes to a temporary folder."""
+"""JupyterLab for the length of a test run, whose every file goes to a temporary folder: as a server of its own on a copy
+of the notebooks, and as `make lab` starts it for somebody who has never used Jupyter."""
 
 from __future__ import annotations
 
@@ -6,8 +7,10 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +40,11 @@ class Lab:
     url: str
     token: str
     folder: Path
+
+    @property
+    def port(self) -> str:
+        """The port of the address."""
+        return self.url.rpartition(":")[2]
 
     @property
     def learner_file(self) -> Path:
@@ -72,22 +80,53 @@ def jupyterlab(folder: Path) -> Iterator[Lab]:
     shutil.copyfile(course.ROOT / "README.md", root / "README.md")
     _write_settings(folder / "settings")
     lab = Lab(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(16), root)
+    folders = {
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    with _running(_command(lab), lab, folder, folders):
+        yield lab
+
+
+@contextlib.contextmanager
+def make_lab(folder: Path) -> Iterator[Lab]:
+    """Run `make lab` of this project in the home folder `folder`, where there is nothing; only caches are as they were."""
+    lab = Lab(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(16), course.ROOT)
+    home = {
+        "HOME": str(folder),
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"),
+        "LAB_FLAGS": f"--no-browser --ServerApp.port={lab.port} --ServerApp.port_retries=0",
+    }
+    with _running(["make", "--no-print-directory", "lab"], lab, folder, home):
+        yield lab
+
+
+@contextlib.contextmanager
+def _running(command: list[str], lab: Lab, folder: Path, variables: dict[str, str]) -> Iterator[None]:
+    """Run a command until it answers as `lab`; end it, and all kernels, afterwards."""
     log = folder / "server.log"
     with log.open("w") as file:
         server = subprocess.Popen(
-            _command(lab), cwd=root, env=_environment(folder, lab.token), stdout=file, stderr=file
+            command,
+            cwd=lab.folder,
+            env=_environment(folder, lab.token) | variables,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
         )
     try:
         _wait(lab, server, log)
-        yield lab
+        yield
     finally:
         with contextlib.suppress(OSError):
             lab.shut_kernels_down()
-        server.terminate()
+        os.killpg(server.pid, signal.SIGTERM)
         try:
             server.wait(20)
         except subprocess.TimeoutExpired:
-            server.kill()
+            os.killpg(server.pid, signal.SIGKILL)
 
 
 def _command(lab: Lab) -> list[str]:
@@ -95,34 +134,25 @@ def _command(lab: Lab) -> list[str]:
         *(sys.executable, "-m", "jupyterlab", "--no-browser"),
         *(["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []),
         "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={lab.url.rpartition(':')[2]}",
+        f"--ServerApp.port={lab.port}",
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={lab.folder}",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.expose_app_in_browser=True",
     ]
 
 
 def _environment(folder: Path, token: str) -> dict[str, str]:
-    """A learner's environment: progress bars on, and nothing that says that a test is running."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTEST_", "JUPYTER", "IPYTHON")) and name != "WORKBOOK_PROGRESS"
-    }
+    """A learner's environment: progress bars on, and nothing that says that a test is running, or that make is."""
+    ours = re.compile("PYTEST_|JUPYTER|IPYTHON|WORKBOOK_PROGRESS$|MAKE|MFLAGS|PYTHON$|DEVICE$|LAB_FLAGS$")
+    kept = {name: value for name, value in os.environ.items() if not ours.match(name)}
     folders = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
         "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "IPYTHONDIR": "ipython",
         "WORKBOOK_LEARNER_FILE": "learner.json",
     }
-    paths = {name: str(folder / part) for name, part in folders.items()}
-    fixed = {"JUPYTER_TOKEN": token, "JUPYTER_PREFER_ENV_PATH": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return kept | paths | fixed
+    return kept | {name: str(folder / part) for name, part in folders.items()} | {"JUPYTER_TOKEN": token}
 
 
 def _write_settings(folder: Path) -> None:

@@ -41,7 +41,7 @@ class Lab:
     @property
     def learner_file(self) -> Path:
         """Where the kernels of this server write down what has been solved."""
-        return self.folder.parent / "learner.json"
+        return self.folder.parent / "learner.sqlite"
 
     def page(self, notebook: Path) -> str:
         """Return the address that opens a notebook in a workspace of its own."""
@@ -118,7 +118,7 @@ def _environment(folder: Path, token: str) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "IPYTHONDIR": "ipython",
-        "WORKBOOK_LEARNER_FILE": "learner.json",
+        "WORKBOOK_LEARNER_FILE": "learner.sqlite",
     }
     paths = {name: str(folder / part) for name, part in folders.items()}
     fixed = {"JUPYTER_TOKEN": token, "JUPYTER_PREFER_ENV_PATH": "1", "OPENBLAS_NUM_THREADS": "1"}

@@ -60,10 +60,9 @@ def check_descend(answer: Any) -> str:
     if not np.isclose(halved, 3.5, rtol=1e-4):
         raise NotYet("right for the learning rate 0.1, not for 0.25. Use the argument `learning_rate`.")
     other, right = as_number(call(answer, lambda w: w**3, 1.0, 0.2, 2)), 0.8 - 0.2 * 0.8**3
-    found = (
-        f"from 1, with 0.2, two steps lead to {right:.4f}, not to {other:.4f}. Call the function `slope` at each step."
-    )
-    expect(other, right, [], f"right for the slope 2 (w - 3), not for the slope w^3: {found}", rtol=1e-4)
+    found = f"from 1, with 0.2, two steps lead to {right:.4f}, not to {other:.4f}."
+    otherwise = f"right for the slope 2 (w - 3), not for the slope w^3: {found} Call the function `slope` at each step."
+    expect(other, right, [], otherwise, rtol=1e-4)
     return "each step goes against the slope, and they get shorter as the slope does."
 
 
@@ -135,21 +134,16 @@ def check_dense_backward(answer: Any) -> str:
         (5, 2): "d_bias is delta itself. All examples share one bias: add up over them.",
     }
     hint_if(d_bias.shape in shapes, shapes.get(d_bias.shape))
-    wrong = {
-        "d_x": [],
-        "d_weights": [
-            (x.T @ delta / 5, "d_weights is averaged over the examples. The mean is in delta already."),
-            (-x.T @ delta, "the sign of d_weights is turned around."),
-        ],
-        "d_bias": [
-            (delta.mean(axis=0), "d_bias is the mean over the examples. The mean is in delta already: add up."),
-            (-delta.sum(axis=0), "the sign of d_bias is turned around."),
-        ],
-    }
-    rights = delta @ weights.T, x.T @ delta, delta.sum(axis=0)
-    for (name, rows), values, right in zip(wrong.items(), (d_x, d_weights, d_bias), rights, strict=True):
+    wrong = [
+        (delta.mean(axis=0), "d_bias is the mean over the examples. The mean is in delta already: add up."),
+        (-delta.sum(axis=0), "the sign of d_bias is turned around."),
+        (x.T @ delta / 5, "d_weights is averaged over the examples. The mean is in delta already."),
+        (-x.T @ delta, "the sign of d_weights is turned around."),
+    ]
+    rights = {"d_x": delta @ weights.T, "d_weights": x.T @ delta, "d_bias": delta.sum(axis=0)}
+    for (name, right), values in zip(rights.items(), (d_x, d_weights, d_bias), strict=True):
         values = as_array(values, shape=right.shape)
-        expect(values, right, rows, f"{name} has the right shape, but not the right values.", rtol=1e-4, atol=1e-6)
+        expect(values, right, wrong, f"{name} has the right shape, but not the right values.", rtol=1e-4, atol=1e-6)
     return "a message for the layer before, and a gradient for each of the two parameters."
 
 
@@ -159,7 +153,7 @@ def check_logits_gradient(answer: Any) -> str:
     result = call(answer, logits.copy(), targets.copy())
     result = as_array(result, shape=logits.shape, uneven=f"the answer {UNEVEN}")
     p = softmax(logits)
-    slopes = p * (1 - p)
+    with_slope = (p - targets) * p * (1 - p) / 4
     wrong = [
         (p - targets, "that is the gradient of the sum. The loss is the mean over the examples."),
         ((targets - p) / 4, "the sign is turned around: p - t."),
@@ -168,10 +162,7 @@ def check_logits_gradient(answer: Any) -> str:
         (p / 4, "that is the probabilities only. What happened to the targets?"),
         ((logits - targets) / 4, "the softmax is missing: logits are not probabilities."),
         (-targets / p / 4, "that is t / p, the slope of the logarithm alone. The softmax has a slope, too."),
-        (
-            (p - targets) * slopes / 4,
-            "p (1 - p) is in the diagonal of the softmax's slope, but it cancels: p - t is all.",
-        ),
+        (with_slope, "p (1 - p) is in the diagonal of the softmax's slope, but it cancels: p - t is all."),
     ]
     expect(result, (p - targets) / 4, wrong, "the shape is right, the values are not (p - t) / n.", **CLOSE)
     return "answer minus target, and no slope that could vanish."

@@ -6,15 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.exercises.feedback import (
-    NotYet,
-    as_array,
-    call,
-    exercise,
-    expect,
-    hint_if,
-    number_exercise,
-)
+from helpers.exercises.feedback import NotYet, as_array, call, exercise, expect, hint_if, number_exercise
 
 KEEPS_A_DIGIT = {"shift by 2 pixels", "rotation by 10 degrees", "zoom by 10 %", "brightness up or down"}
 CHANGES_A_DIGIT = {

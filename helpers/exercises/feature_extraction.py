@@ -6,15 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.exercises.feedback import (
-    NotYet,
-    as_array,
-    call,
-    exercise,
-    expect,
-    hint_if,
-    number_exercise,
-)
+from helpers.exercises.feedback import NotYet, as_array, call, exercise, expect, hint_if, number_exercise
 from helpers.vgg16 import CHANNEL_MEANS, preprocess_vgg16
 
 

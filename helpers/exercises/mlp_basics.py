@@ -6,16 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.exercises.feedback import (
-    NotYet,
-    as_array,
-    as_number,
-    call,
-    exercise,
-    expect,
-    hint_if,
-    number_exercise,
-)
+from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise, expect, hint_if, number_exercise
 
 CORNERS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 OTHER_GATES = {  # what a neuron that is not AND answers in the four corners

@@ -29,7 +29,7 @@ import helpers  # noqa: E402, F401  (sets the environment that kernels inherit)
 
 os.environ["WORKBOOK_PROGRESS"] = "0"
 LEARNER = tempfile.TemporaryDirectory(prefix="workbook-")  # removed at the end
-os.environ["WORKBOOK_LEARNER_FILE"] = str(Path(LEARNER.name) / "learner.json")
+os.environ["WORKBOOK_LEARNER_FILE"] = str(Path(LEARNER.name) / "learner.sqlite")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 NOT_COMPARED = ("stderr", "text/html", "image/svg+xml")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -79,6 +80,24 @@ def _exercise(notebook: Path, position: int, source: str, below: str) -> Exercis
 
 @functools.cache
 def wrong_answers(notebook: Path) -> dict[str, list[dict[str, str]]]:
-    """Return, for each check of a notebook, its typical wrong answers: `answer` (code) and a part of its `hint`."""
+    """Return, for each check of a notebook, its typical wrong answers: `answer` (code) and a part of its `hint`.
+
+    Those of a number exercise are its own rows `(number, hint)`; tests/wrong_answers adds what is more than a number.
+    """
     path = WRONG_ANSWERS / f"{notebook.stem}.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    written = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    rows = {exercise.check: _rows(exercise) for exercise in exercises(notebook)}
+    return {check: rows.get(check, []) + written.get(check, []) for check in rows | written}
+
+
+def _rows(exercise: Exercise) -> list[dict[str, str]]:
+    """The rows of a number exercise, as answers: the stub with each wrong number in place of its `...`."""
+    module = f"helpers.exercises.{exercise.notebook.stem[3:]}"
+    if importlib.util.find_spec(module) is None:
+        return []
+    check = getattr(importlib.import_module(module), exercise.check, None)
+    blank = exercise.stub.removesuffix(exercise.call)
+    return [
+        {"answer": blank.replace("...", repr(float(number) if number % 1 else int(number))), "hint": hint}
+        for number, hint in getattr(check, "wrong_numbers", ())
+    ]

@@ -1,9 +1,11 @@
 """Feedback on answers: always one line, never an exception, and a word of its own for each usual slip."""
 
+import course
 import numpy as np
 import pytest
 
-from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise, verdict
+from helpers.exercises import data_augmentation
+from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise, expect, number_exercise, verdict
 
 
 def half(answer):
@@ -88,3 +90,50 @@ def test_an_array_of_another_shape_gets_a_word_of_its_own(values, word):
 @pytest.mark.parametrize("values", [[[1, 2, 3], [4, 5, 6]], np.ones((2, 3), "float32"), np.ones((2, 3), "uint8")])
 def test_arrays_of_any_number_type_and_lists_are_taken(values):
     assert as_array(values, shape=(2, 3)).dtype == np.float64
+
+
+def test_lists_of_unequal_rows_get_the_hint_that_is_given_for_them():
+    with pytest.raises(NotYet, match="rows differ"):
+        as_array([[1, 2], [3]], uneven="rows differ.")
+
+
+@number_exercise((1000, "a thousand."), (1024, "that is 2 to the 10."), (999.5, "rounded down?"), rtol=1e-5)
+def check_thousand(number):
+    return f"{number:g} is no thousand."
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (1000, "Correct: a thousand."),
+        ([1000.001], "Correct: a thousand."),
+        (1024, "Not yet: 1,024? that is 2 to the 10."),
+        (np.float32(999.5), "Not yet: 999.5? rounded down?"),
+        (7, "Not yet: 7 is no thousand."),
+        ("7", "Not yet: '7' is text. Give a number, without quotation marks."),
+        (..., "Your turn: replace the ... above with your answer and run the cell again."),
+    ],
+)
+def test_a_number_exercise_is_made_of_rows(answer, line, capsys):
+    check_thousand(answer)
+    assert capsys.readouterr().out == line + "\n"
+    assert check_thousand.__name__ == "check_thousand"
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(2), [1, 2], 5.0])
+def test_the_first_row_that_fits_speaks_for_arrays_and_numbers(wrong):
+    rows = [([9, 9, 9], "other shape"), (wrong, "this one"), (wrong, "not this one")]
+    with pytest.raises(NotYet, match="^this one$"):
+        expect(np.asarray(wrong, "float64"), np.zeros_like(wrong) + 7, rows, "otherwise")
+    with pytest.raises(NotYet, match="^otherwise$"):
+        expect(np.asarray(wrong) + 1.5, np.zeros_like(wrong) + 70, rows, "otherwise")
+    expect(np.asarray(wrong), wrong, rows, "otherwise")
+
+
+def test_the_rows_are_the_wrong_answers_that_the_tests_try():
+    tried = course.wrong_answers(next(path for path in course.NOTEBOOKS if path.stem == "05_data_augmentation"))
+    rows = data_augmentation.check_steps.wrong_numbers
+    assert [entry["hint"] for entry in tried["check_steps"][: len(rows)]] == [hint for _, hint in rows]
+    assert tried["check_steps"][0]["answer"].strip() == "steps = 4"
+    assert tried["check_steps"][1]["answer"].strip() == "steps = 4.6875"
+    assert len(tried["check_steps"]) > len(rows), "what the file adds comes behind them"

@@ -1,28 +1,18 @@
-"""One line of feedback for every "Your turn", and never an exception.
+"""One line of feedback for every "Your turn", and never an exception: what every exercise is made of.
 
-A check is a function that looks at an answer. It returns a sentence of praise when the answer is right and raises
-`NotYet("a hint about this mistake")` when it is not. `@exercise` turns it into what a notebook calls: it prints one line
-that starts with "Your turn:", "Not yet:" or "Correct:".
-
-    @exercise
-    def check_half(answer):
-        number = as_number(answer)
-        if number == 2:
-            raise NotYet("that is the double. Which number, taken twice, gives one?")
-        if number != 0.5:
-            raise NotYet(f"{number:g} taken twice is {2 * number:g}, not 1.")
-        return "one half and one half make one."
+A check returns a sentence of praise when an answer is right, and raises `NotYet("a hint about this mistake")` when it
+is not. `@exercise` makes of it what a notebook calls: a line that starts with "Your turn:", "Not yet:" or "Correct:".
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from helpers.exercises.progress import record_solved
+from helpers.exercises.solved import record_solved
 
 
 class NotYet(Exception):
@@ -38,19 +28,40 @@ def exercise(check: Callable[..., str]) -> Callable[..., None]:
 
     @functools.wraps(check)
     def printed(*answers: Any, **context: Any) -> None:
-        line = _one_line(verdict(check, *answers, **context))
+        line = " ".join(verdict(check, *answers, **context).split())
         print(line)
-        if line.startswith("Correct:"):
-            record_solved(check)
+        if line.startswith("Correct:") and check.__module__.startswith(f"{__package__}."):
+            record_solved(check.__module__.rpartition(".")[2], check.__name__)
 
     return printed
 
 
+def number_exercise(right: tuple[float, str], *wrong: tuple[float, str], form: str = ",.4g", **tolerance: float) -> Any:
+    """Return a decorator that makes an exercise of rows: the right number with praise, wrong numbers with their hints.
+
+    A hint follows the number itself, in the format `form`. The function that is decorated says what to think of any
+    other number. The tests try the `wrong_numbers` of the exercise.
+    """
+
+    def decorate(otherwise: Callable[[float], str]) -> Callable[..., None]:
+        @exercise
+        @functools.wraps(otherwise)
+        def check(answer: Any) -> str:
+            number = as_number(answer)
+            expect(number, right[0], wrong, otherwise(number), form=form, **tolerance)
+            return right[1]
+
+        check.wrong_numbers = wrong
+        return check
+
+    return decorate
+
+
 def verdict(check: Callable[..., str], *answers: Any, **context: Any) -> str:
     """Return the line of feedback that `check` gives on the answers."""
-    if any(answer is ... for answer in answers):
-        return "Your turn: replace the ... above with your answer and run the cell again."
     try:
+        if any(answer is ... for answer in answers):
+            raise _YourTurn
         return f"Correct: {check(*answers, **context)}"
     except _YourTurn:
         return "Your turn: replace the ... above with your answer and run the cell again."
@@ -60,79 +71,67 @@ def verdict(check: Callable[..., str], *answers: Any, **context: Any) -> str:
         return f"Not yet: the check stopped with {type(error).__name__}: {error}"
 
 
-def _one_line(text: str) -> str:
-    return " ".join(str(text).split())
+def hint_if(wrong: bool, hint: str) -> None:
+    """Raise the hint, if there is one, when something is wrong."""
+    if wrong and hint:
+        raise NotYet(hint)
+
+
+def expect(
+    values: Any, right: Any, wrong: Iterable, otherwise: str, *, form: str = "", rtol: float = 1e-6, atol: float = 1e-8
+) -> None:
+    """Raise the hint of the first row (wrong values, hint) that fits, or `otherwise`, unless the values are right."""
+    if np.allclose(values, right, rtol=rtol, atol=atol):
+        return
+    for value, hint in wrong:
+        if np.shape(value) == np.shape(values) and np.allclose(values, value, rtol=rtol, atol=atol):
+            raise NotYet(f"{values:{form}}? {hint}" if form else hint)
+    raise NotYet(otherwise)
 
 
 def as_number(answer: Any) -> float:
-    """Return the answer as one float, or raise `NotYet` that says what it is instead.
-
-    Text, lists, arrays with more than one value and NaN are refused. An array or a list with exactly one value is
-    taken, since NumPy and Keras return such things for "a number".
-    """
+    """Return the answer, one number or an array or a list of one, or raise `NotYet` that says what it is instead."""
     if isinstance(answer, str):
         raise NotYet(f"{answer!r} is text. Give a number, without quotation marks.")
-    if answer is None:
-        raise NotYet("the answer is None. Did the last line forget its `return`, or is it a `print`?")
-    if isinstance(answer, type):
-        raise NotYet(f"{answer.__name__} is a type, and a number is wanted.")
     if callable(answer):
-        raise NotYet(f"{getattr(answer, '__name__', 'this')} is a function. Call it, with brackets.")
+        kind = "type, and a number is wanted." if isinstance(answer, type) else "function. Call it, with brackets."
+        raise NotYet(f"{getattr(answer, '__name__', 'this')} is a {kind}")
     values = _array(answer)
     if values.size != 1:
         raise NotYet(f"one number is wanted, and this holds {values.size} of them (shape {values.shape}).")
-    number = float(values.reshape(()))
-    if np.isnan(number):
+    if np.isnan(values).all():
         raise NotYet("the answer is NaN, not a number. Look for a division by zero or a missing value.")
-    return number
+    return values.item()
 
 
-def expect(answer: Any, right: float, hints: Mapping[float, str], otherwise: str, *, rtol: float = 1e-6) -> None:
-    """Raise the hint that belongs to a wrong number, `otherwise` for any other; return nothing when it is right.
+def as_array(answer: Any, *, shape: tuple[int, ...] | None = None, uneven: str = "") -> np.ndarray:
+    """Return the answer, a list, tensor or array, as a float64 array, or raise `NotYet` that says what it is instead.
 
-    `hints` maps typical wrong numbers to what is said about them; the first that is close enough (`rtol`) speaks.
+    `shape` is the shape that is wanted, `uneven` a hint of its own for lists whose rows differ in length.
     """
-    number = as_number(answer)
-    if np.isclose(number, right, rtol=rtol):
-        return
-    for wrong, hint in hints.items():
-        if np.isclose(number, wrong, rtol=rtol):
-            raise NotYet(f"{number:,.4g}? {hint}")
-    raise NotYet(f"not {number:,.6g}. {otherwise}")
-
-
-def as_array(answer: Any, *, shape: Sequence[int] | None = None) -> np.ndarray:
-    """Return the answer as a float64 array, or raise `NotYet` that says what it is instead.
-
-    Lists, tuples, integer arrays, tensors and single precision are all taken. `shape` is the shape that is wanted;
-    a row given for a column (or the other way round) gets a word of its own.
-    """
-    if answer is None:
-        raise NotYet("the answer is None. Did the last line forget its `return`, or is it a `print`?")
-    values = _array(answer)
-    if shape is not None and values.shape != tuple(shape):
-        raise NotYet(_shape_hint(values.shape, tuple(shape)))
+    values = _array(answer, uneven)
+    if shape is not None and values.shape != shape:
+        hint = f"the shape is {values.shape}, and {shape} is wanted."
+        if values.shape == shape[::-1]:
+            hint += " That is the transpose: swap the two axes."
+        elif values.size == np.prod(shape):
+            hint += " The values are there, in another arrangement: reshape them."
+        raise NotYet(hint)
     if np.isnan(values).any():
         raise NotYet("the answer holds NaN. Look for a division by zero, or the logarithm of zero.")
     return values
 
 
-def _array(answer: Any) -> np.ndarray:
+def _array(answer: Any, uneven: str = "") -> np.ndarray:
+    if answer is None:
+        raise NotYet("the answer is None. Did the last line forget its `return`, or is it a `print`?")
     try:
         return np.asarray(answer, dtype="float64")
     except OverflowError:
         raise NotYet("the number is too large.") from None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
+        hint_if("inhomogeneous" in str(error), uneven)
         raise NotYet(f"numbers are wanted, and this is of type {type(answer).__name__}.") from None
-
-
-def _shape_hint(received: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    hint = f"the shape is {received}, and {wanted} is wanted."
-    if received == wanted[::-1]:
-        return hint + " That is the transpose: swap the two axes."
-    if int(np.prod(received)) == int(np.prod(wanted)):
-        return hint + " The values are there, in another arrangement: reshape them."
-    return hint
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> Any:

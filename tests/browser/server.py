@@ -49,7 +49,7 @@ class Lab:
     @property
     def learner_file(self) -> Path:
         """Where the kernels of this server write down what has been solved."""
-        return self.folder.parent / "learner.json"
+        return self.folder.parent / "learner.sqlite"
 
     def page(self, notebook: Path) -> str:
         """Return the address that opens a notebook in a workspace of its own."""
@@ -150,7 +150,7 @@ def _environment(folder: Path, token: str) -> dict[str, str]:
         "JUPYTER_DATA_DIR": "data",
         "JUPYTER_RUNTIME_DIR": "runtime",
         "IPYTHONDIR": "ipython",
-        "WORKBOOK_LEARNER_FILE": "learner.json",
+        "WORKBOOK_LEARNER_FILE": "learner.sqlite",
     }
     return kept | {name: str(folder / part) for name, part in folders.items()} | {"JUPYTER_TOKEN": token}
 

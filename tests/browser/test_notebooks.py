@@ -3,8 +3,9 @@
 The tests of one notebook share one page and run in this order, from looking on to changing things.
 """
 
-import json
+import contextlib
 import re
+import sqlite3
 
 import course
 import pytest
@@ -94,8 +95,9 @@ def test_answers_get_their_feedback(notebook):
         assert answer.startswith("Not yet:") and wrong["hint"] in answer, exercise.check
         answer = notebook.run_cell(exercise.position, exercise.with_answer(exercise.solution))
         assert answer.startswith("Correct:"), f"{exercise.check}: {answer}"
-    solved = json.loads(notebook.lab.learner_file.read_text(encoding="utf-8"))["solved"][notebook.path.stem[3:]]
-    assert set(solved) == {exercise.check for exercise in course.exercises(notebook.path)}
+    with contextlib.closing(sqlite3.connect(notebook.lab.learner_file)) as database:
+        found = database.execute("SELECT exercise FROM solved WHERE topic = ?", [notebook.path.stem[3:]]).fetchall()
+    assert {name for (name,) in found} == {exercise.check for exercise in course.exercises(notebook.path)}
 
 
 def test_the_browser_had_no_complaint(notebook):

@@ -133,13 +133,14 @@ def test_redrawing_is_fast():
 
 def test_code_is_written_when_asked_for_and_follows_the_controls():
     explorer = network_explorer()
-    assert explorer.show_code.description and explorer.code.value == ""
-    explorer.show_code.value = True
-    assert "Dense(2, activation=&quot;tanh&quot;)" in explorer.code.value
+    show_code, code = explorer.children[-2:]
+    assert show_code.description and code.value == ""
+    show_code.value = True
+    assert "Dense(2, activation=&quot;tanh&quot;)" in code.value
     explorer.controls["neurons"].value = 16
-    assert "Dense(16, activation=&quot;tanh&quot;)" in explorer.code.value
-    explorer.show_code.value = False
-    assert explorer.code.value == ""
+    assert "Dense(16, activation=&quot;tanh&quot;)" in code.value
+    show_code.value = False
+    assert code.value == ""
 
 
 @pytest.mark.parametrize(
@@ -157,12 +158,12 @@ def test_printed_keras_code_runs_and_builds_the_same_network(change, monkeypatch
     monkeypatch.setattr(explorers_mlp, "STEPS", 3)
     names: dict = {}
     exec(keras_code(setting), names)
-    layers = explorers_mlp.build_mlp((2, *explorers_mlp.hidden_sizes(setting), 2))
+    network = {key: setting[key] for key in SETTING if key not in ("hidden_layers", "neurons")}
+    hidden = (setting["neurons"],) * setting["hidden_layers"]
+    layers = explorers_mlp.trained_network.__wrapped__(hidden=hidden, **network)[0]
     ours = [part.shape for layer in layers for part in layer]
     assert [part.shape for part in names["model"].get_weights()] == ours
-    assert [layer.activation.__name__ for layer in names["model"].layers][:-1] == [setting["activation"]] * setting[
-        "hidden_layers"
-    ]
+    assert [layer.activation.__name__ for layer in names["model"].layers][:-1] == [setting["activation"]] * len(hidden)
     assert len(names["history"].history["loss"]) == 3 and isinstance(names["model"], keras.Model)
 
 

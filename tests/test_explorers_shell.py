@@ -1,6 +1,9 @@
 """Explorers without a browser: a control is set, and the sentence and the picture have to follow."""
 
+import html
 import io
+import re
+from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
@@ -8,7 +11,6 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from helpers.explorers import feature_extraction
 from helpers.explorers import shell as explorers
 
 
@@ -79,41 +81,41 @@ def test_a_live_figure_draws_the_same_as_a_new_one():
     assert live.png() == flat
 
 
-NAMES = ["brick", "grass", "moon"]
-LABELS = np.repeat([0, 1, 2], 4)
+def group():
+    return explorers.build_explorer(
+        lambda number, word: (Figure((1, 1)), f"{number} {word}"),
+        controls={
+            "number": explorers.choice("number", [1, 2]),
+            "word": widgets.Dropdown(description="word", options=["a", "b"]),
+        },
+        name='Numbers "and" <words>',
+    )
 
 
-@pytest.fixture
-def features_explorer():
-    generator = np.random.default_rng(0)
-    grid = {
-        (layer, classifier, count): generator.integers(0, 3, (3, 12))
-        for layer in ("block1_pool", "block5_pool")
-        for classifier in ("logistic regression", "linear SVM")
-        for count in (1, 5)
-    }
-    grid["block5_pool", "linear SVM", 5] = np.tile(LABELS, (3, 1))
-    return feature_extraction.features_explorer(grid, LABELS, class_names=NAMES, part="validation")
+def test_an_explorer_carries_the_repairs_of_its_controls():
+    """That they work is tested in tests/browser."""
+    box = group()
+    assert "workbook-explorer" in box._dom_classes
+    (repairs,) = [child for child in box.children if isinstance(child, widgets.HTML) and "onload" in child.value]
+    assert repairs.layout.display == "none"
+    assert html.unescape(re.search(r'data-name="([^"]*)"', repairs.value)[1]) == 'Numbers "and" <words>'
 
 
-def test_features_explorer_tells_the_accuracy_of_the_setting(features_explorer):
-    controls = features_explorer.controls
-    controls["layer"].value, controls["classifier"].value = "block5_pool", "linear SVM"
-    controls["labels_per_class"].value = 5
-    assert "mean accuracy 1.00, from 1.00 to 1.00 over 3 draws" in features_explorer.sentence.value
+def test_the_script_stays_inside_its_attribute():
+    value = explorers.build_repairs("name").value
+    (script,) = re.findall(r'onload="([^"]*)"', value)
+    assert html.unescape(script) == Path(explorers.__file__).with_name("repairs.js").read_text(encoding="utf-8")
+    assert "aria-label" in script and value.count("<") == 1
 
 
-def test_every_control_of_the_features_explorer_moves_the_picture(features_explorer):
-    for control in features_explorer.controls.values():
-        values = [option[1] if isinstance(option, tuple) else option for option in control.options]
-        seen = set()
-        for value in values:
-            control.value = value
-            assert "mean accuracy" in features_explorer.sentence.value
-            seen.add(features_explorer.png)
-        assert len(seen) == len(values)
+def test_controls_have_tooltips_that_say_something():
+    assert [control.tooltip for control in group().controls.values()] == ["number", "word"]
 
 
-def test_confusion_counts_add_up_over_draws():
-    counts = feature_extraction.confusion_counts(np.array([0, 1]), np.array([[0, 0], [0, 1]]), classes=2)
-    assert counts.tolist() == [[2, 0], [1, 1]]
+def test_a_choice_is_told_from_a_slider_of_numbers():
+    assert "workbook-choice" in explorers.choice("number", [1, 2])._dom_classes
+
+
+def test_a_choice_starts_at_its_value_or_at_the_first():
+    pairs = [("no", False), ("yes", True)]
+    assert explorers.choice("flip", pairs).value is False and explorers.choice("flip", pairs, value=True).value is True

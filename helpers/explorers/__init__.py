@@ -1,1 +1,1 @@
-"""One module a notebook, each with its explorers; `shell` is what they all share."""
+"""One module a notebook, with its explorers and its own pictures; `shell` is what they all share."""

@@ -1,4 +1,4 @@
-"""The explorer of notebook 05: one picture, a control for each change, and a grid of random draws.
+"""Notebook 05: an explorer of one picture, a control for each change, and a grid of random draws.
 
 The draws come from the very layers of Keras that `helpers.augmentation.build_augmentation` puts together. They keep their
 seed while a control moves, so the learner sees one thing change: twice the range is twice the same angle.
@@ -7,17 +7,16 @@ seed while a control moves, so the learner sees one thing change: twice the rang
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+import ipywidgets as widgets
 import numpy as np
-from ipywidgets import SelectionSlider
-from matplotlib.figure import Figure
 
 from helpers.augmentation import FILL_MODES, augmented_views, build_augmentation
-from helpers.explorers.shell import Explorer, LiveFigure, build_explorer, choice, menu
+from helpers.explorers.shell import Draw, Drawing, Explorer, LiveFigure, build_explorer, choice
+from helpers.plots import new_axes
 
 DRAWS = 7  # beside the picture itself
-COLUMNS = 4
 
 
 def augmentation_explorer(pictures: Mapping[str, np.ndarray]) -> Explorer:
@@ -26,43 +25,38 @@ def augmentation_explorer(pictures: Mapping[str, np.ndarray]) -> Explorer:
     It starts with the classic ranges. All pictures have one size; about 100 pixels are enough. A new value of "draws"
     gives new random numbers.
     """
-    return build_explorer(
-        augmentation_figure(pictures),
-        controls={
-            "rotation": choice(
-                "rotation", [(f"{value} degrees", value) for value in (0, 10, 20, 40, 90, 180)], value=40
-            ),
-            "shift": _share("shift", value=0.2),
-            "shear": _share("shear", value=0.2),
-            "zoom": _share("zoom", value=0.2),
-            "brightness": _share("brightness", value=0.0),
-            "flip": choice("flip", [("no", False), ("yes", True)], value=True),
-            "fill_mode": menu("fill mode", list(FILL_MODES)),
-            "picture": menu("picture", list(pictures)),
-            "seed": choice("draws", [(f"number {number}", number) for number in range(1, 11)]),
-        },
-        name="A picture and seven random draws of an augmentation pipeline",
-    )
+    angles = [(f"{angle} degrees", angle) for angle in (0, 10, 20, 40, 90, 180)]
+    shares = [(f"{share:.0%}", share) for share in (0.0, 0.1, 0.2, 0.4)]
+    controls = {
+        "rotation": choice("rotation", angles, value=40),
+        **{name: choice(name, shares, value=0.2) for name in ("shift", "shear", "zoom")},
+        "brightness": choice("brightness", shares),
+        "flip": choice("flip", [("no", False), ("yes", True)], value=True),
+        "fill_mode": widgets.Dropdown(description="fill mode", options=list(FILL_MODES)),
+        "picture": widgets.Dropdown(description="picture", options=list(pictures)),
+        "seed": choice("draws", [(f"number {number}", number) for number in range(1, 11)]),
+    }
+    name = "A picture and seven random draws of an augmentation pipeline"
+    return build_explorer(augmentation_figure(pictures), controls=controls, name=name)
 
 
-def augmentation_figure(pictures: Mapping[str, np.ndarray]) -> Callable[..., tuple[LiveFigure, str]]:
-    """Return the drawing function of `augmentation_explorer`: values of the controls in, figure and sentence out."""
+def augmentation_figure(pictures: Mapping[str, np.ndarray]) -> Draw:
+    """Return `draw(picture, **ranges)`: the picture as it is and seven draws, and the ranges in words."""
     shapes = {np.shape(picture) for picture in pictures.values()}
-    if len(shapes) != 1 or len(shapes.copy().pop()) != 3:
+    if len(shapes) != 1 or len(min(shapes)) != 3:
         raise ValueError(f"pictures have the shapes {sorted(shapes)}; wanted one shape (height, width, 3).")
-    figure = Figure(figsize=(8.4, 4.5), layout="constrained")
-    cells = []
-    for number, axes in enumerate(figure.subplots(-(-(DRAWS + 1) // COLUMNS), COLUMNS).reshape(-1)):
+    grid, cells = new_axes(rows=2, columns=4, size=(8.4, 4.5)).reshape(-1), []
+    for number, axes in enumerate(grid):
         axes.axis("off")
         axes.set_title(f"draw {number}" if number else "as it is", fontsize=9, loc="center", weight="normal")
         cells.append(axes.imshow(next(iter(pictures.values()))))
-    live = LiveFigure(figure, moving=cells)
+    live = LiveFigure(grid[0].get_figure(), moving=cells)
 
     @functools.lru_cache(maxsize=64)  # who goes back and forth between settings does not wait again
     def remembered_views(picture: str, **ranges: float | bool | str) -> np.ndarray:
         return draw_views(pictures[picture], **ranges)
 
-    def draw(picture: str, **ranges: float | bool | str) -> tuple[LiveFigure, str]:
+    def draw(picture: str, **ranges: float | bool | str) -> Drawing:
         views = remembered_views(picture, **ranges)
         for cell, view in zip(cells, (pictures[picture], *views), strict=True):
             cell.set_data(view)
@@ -81,13 +75,8 @@ def draw_views(picture: np.ndarray, *, seed: int, **ranges: float | bool | str) 
 def describe(ranges: Mapping[str, float | bool | str]) -> str:
     """Return the ranges in words, without those that do nothing."""
     parts = [f"rotation up to {ranges['rotation']:g} degrees"] if ranges["rotation"] else []
-    parts += [
-        f"{name} up to {ranges[name]:.0%}" for name in ("shift", "shear", "zoom", "brightness") if ranges[name] > 0
-    ]
+    shares = ("shift", "shear", "zoom", "brightness")
+    parts += [f"{name} up to {ranges[name]:.0%}" for name in shares if ranges[name] > 0]
     parts += ["flipped in half of the cases"] if ranges["flip"] else []
     changes = ", ".join(parts) or "nothing is changed"
     return f"{changes}; fill mode {ranges['fill_mode']}, draws number {ranges['seed']}."
-
-
-def _share(description: str, *, value: float) -> SelectionSlider:
-    return choice(description, [(f"{share:.0%}", share) for share in (0.0, 0.1, 0.2, 0.4)], value=value)

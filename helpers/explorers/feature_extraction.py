@@ -1,13 +1,14 @@
-"""The explorer of notebook 04: labels per class, layer and classifier, with learning curve and confusion matrix."""
+"""Notebook 04: an explorer of labels per class, layer and classifier, with learning curve and confusion matrix."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
-from helpers.explorers.shell import Explorer, LiveFigure, build_explorer, choice, menu
+from helpers.explorers.shell import Drawing, Explorer, LiveFigure, build_explorer, choice
 from helpers.plots import PALETTE, plot_confusion
 
 
@@ -24,37 +25,29 @@ def features_explorer(
     `helpers.features.classifier_grid`; `labels` are the true classes (tests,); `part` names the part of
     the data that they come from. All was fitted before, so a move of a control only draws.
     """
+    from sklearn.metrics import confusion_matrix
+
     layers, classifiers, counts = (list(dict.fromkeys(column)) for column in zip(*grid, strict=True))
     live, update = _curve_and_confusion(counts, class_names, part=part)
 
-    def draw(layer: str, classifier: str, labels_per_class: int) -> tuple[LiveFigure, str]:
+    def draw(layer: str, classifier: str, labels_per_class: int) -> Drawing:
         accuracy = np.stack([(grid[layer, classifier, count] == labels).mean(axis=1) for count in counts], axis=1)
-        position = counts.index(labels_per_class)
-        table = confusion_counts(labels, grid[layer, classifier, labels_per_class], classes=len(class_names))
-        update(accuracy, position, table)
+        position, answers = counts.index(labels_per_class), grid[layer, classifier, labels_per_class]
+        classes = range(len(class_names))
+        update(accuracy, position, confusion_matrix(np.tile(labels, len(answers)), answers.ravel(), labels=classes))
         here = accuracy[:, position]
         return live, (
             f"{layer}, {classifier}, {labels_per_class} labels per class: mean accuracy {here.mean():.2f}, "
             f"from {here.min():.2f} to {here.max():.2f} over {len(here)} draws."
         )
 
-    return build_explorer(
-        draw,
-        controls={
-            "labels_per_class": choice("labels per class", counts, value=counts[len(counts) // 2]),
-            "layer": choice("layer", [(layer.removesuffix("_pool"), layer) for layer in layers], value=layers[-1]),
-            "classifier": menu("classifier", classifiers),
-        },
-        name="Learning curve and confusion matrix of a classifier on cached features",
-    )
-
-
-def confusion_counts(labels: np.ndarray, predictions: np.ndarray, *, classes: int) -> np.ndarray:
-    """Return counts (classes, classes), rows true and columns predicted, summed over draws (draws, n)."""
-    predictions = np.atleast_2d(predictions)
-    counts = np.zeros((classes, classes), dtype=int)
-    np.add.at(counts, (np.broadcast_to(labels, predictions.shape), predictions), 1)
-    return counts
+    controls = {
+        "labels_per_class": choice("labels per class", counts, value=counts[len(counts) // 2]),
+        "layer": choice("layer", [(layer.removesuffix("_pool"), layer) for layer in layers], value=layers[-1]),
+        "classifier": widgets.Dropdown(description="classifier", options=classifiers),
+    }
+    name = "Learning curve and confusion matrix of a classifier on cached features"
+    return build_explorer(draw, controls=controls, name=name)
 
 
 def _curve_and_confusion(
@@ -63,13 +56,8 @@ def _curve_and_confusion(
     """Return a figure with a learning curve and a confusion matrix, and the function that gives both new values."""
     figure = Figure(figsize=(9.6, 4.4), layout="constrained")
     curve, matrix = figure.subplots(1, 2, width_ratios=(1, 1.15))
-    curve.set(
-        xscale="log",
-        xlabel="labels per class",
-        ylabel=f"{part} accuracy",
-        ylim=(0, 1.02),
-        title="learning curve",
-    )
+    curve.set(xscale="log", xlabel="labels per class", title="learning curve")
+    curve.set(ylabel=f"{part} accuracy", ylim=(0, 1.02))
     curve.set_xticks(counts, [str(count) for count in counts], minor=False)
     curve.minorticks_off()
     curve.set_xlim(counts[0] * 0.85, counts[-1] * 1.18)
@@ -91,8 +79,7 @@ def _curve_and_confusion(
         cells.set(data=table, clim=(0, table.sum(axis=1).max()))
         for row, column in np.ndindex(table.shape):
             count = table[row, column]
-            texts[row][column].set(
-                text=str(count) if count else "", color="white" if 2 * count > table[row].sum() else "black"
-            )
+            color = "white" if 2 * count > table[row].sum() else "black"
+            texts[row][column].set(text=str(count) if count else "", color=color)
 
     return live, update

@@ -1,7 +1,7 @@
-"""Pictures of small networks: the neurons themselves, points of two classes, and what a network says about the plane.
+"""Notebook 01: pictures of small networks and of points in the plane, and explorers of a neuron, its activation, a network.
 
 Class 0 is drawn as white circles and class 1 as black squares, on orange (low) to purple (high), so that no colour has to
-be told apart. Notebook 01 and its explorers use them.
+be told apart.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from helpers.data import load_toy_2d
-from helpers.explorers.shell import WIDE, Draw, Explorer, LiveFigure, build_explorer, choice
+from helpers.explorers.shell import Draw, Drawing, Explorer, LiveFigure, build_explorer, choice
 from helpers.networks import ACTIVATIONS, Layers, build_mlp, predict, softmax, train_mlp
 from helpers.plots import PALETTE, new_axes
 
 EDGE = 3.0  # the plane goes from -EDGE to EDGE in both directions
+NAMES = ["sigmoid", "tanh", "relu", "leaky_relu", "gelu", "linear"]
+SATURATED = 0.05  # a slope below this
+STEPS, NEW_POINTS = 200, 1000
 POINT_STYLES: list[dict[str, Any]] = [
     {"marker": "o", "color": "white", "edgecolor": "black"},
     {"marker": "s", "color": "black", "edgecolor": "white"},
@@ -66,10 +69,7 @@ def plot_plane(values: np.ndarray, *, limits: tuple[float, float] = (0, 1), ax: 
     """Return the image of `values` (size, size) on the plane, from orange (low limit) to purple (high)."""
     pale = ListedColormap(colormaps["PuOr"](np.linspace(0.2, 0.8, 256)))
     ax.grid(visible=False)
-    extent = (-EDGE, EDGE, -EDGE, EDGE)
-    image = ax.imshow(values, origin="lower", extent=extent, cmap=pale, clim=limits)
-    image.set_interpolation("bilinear")
-    return image
+    return ax.imshow(values, origin="lower", extent=(-EDGE, EDGE) * 2, cmap=pale, clim=limits, interpolation="bilinear")
 
 
 def plane_places(size: int) -> np.ndarray:
@@ -79,12 +79,7 @@ def plane_places(size: int) -> np.ndarray:
 
 
 def plot_regions(
-    layers: Layers,
-    points: np.ndarray,
-    labels: np.ndarray,
-    *,
-    activation: str = "tanh",
-    ax: Axes | None = None,
+    layers: Layers, points: np.ndarray, labels: np.ndarray, *, activation: str = "tanh", ax: Axes | None = None
 ) -> Axes:
     """Return Axes that show the probability of class 1 at every place, as a network sees it, and the points."""
     ax = ax if ax is not None else new_axes(size=(4, 3.6))
@@ -92,12 +87,6 @@ def plot_regions(
     plot_plane(shares.reshape(80, 80), ax=ax)
     plot_points(points, labels, size=14, ax=ax)
     return ax
-
-
-NAMES = ["sigmoid", "tanh", "relu", "leaky_relu", "gelu", "linear"]
-SATURATED = 0.05
-STEPS, NEW_POINTS = 200, 1000
-WIDE_NUMBER = {"min": -3.0, "max": 3.0, "step": 0.25}
 
 
 def neuron_figure() -> Draw:
@@ -120,12 +109,12 @@ def neuron_figure() -> Draw:
     curve.axvline(0, color="0.5", linestyle=":")
     live = LiveFigure(figure, moving=[image, line, arrow, *marks[:2], shape, *marks[2:]])
 
-    def draw(weight_1: float, weight_2: float, bias: float, activation: str) -> tuple[LiveFigure, str]:
+    def draw(weight_1: float, weight_2: float, bias: float, activation: str) -> Drawing:
         function, weights = ACTIVATIONS[activation][0], np.array([weight_1, weight_2])
         image.set_data(function(grid @ weights + bias).reshape(60, 60))
-        line.set_data(*_border(weights, bias))
         length = np.hypot(*weights) or 1.0
-        foot = -bias * weights / length**2
+        foot, along = -bias * weights / length**2, 20 * np.array([-weight_2, weight_1]) / length
+        line.set_data(*np.transpose([foot - along, foot + along]) if weights.any() else ([], []))
         arrow.set_offsets(foot[None])
         arrow.set_UVC(*(weights / length))
         shape.set_ydata(function(sums))
@@ -140,15 +129,13 @@ def neuron_figure() -> Draw:
 
 def neuron_explorer() -> Explorer:
     """Return an explorer of one neuron: two weights and a bias move the line, the activation colours the plane."""
+    wide = {"min": -3, "max": 3, "step": 0.25}
     controls = {
-        name: widgets.FloatSlider(description=text, value=value, **WIDE_NUMBER)
-        for name, text, value in (
-            ("weight_1", "weight w1", 1),
-            ("weight_2", "weight w2", -1),
-            ("bias", "bias b", 0),
-        )
+        "weight_1": widgets.FloatSlider(description="weight w1", value=1, **wide),
+        "weight_2": widgets.FloatSlider(description="weight w2", value=-1, **wide),
+        "bias": widgets.FloatSlider(description="bias b", value=0, **wide),
+        "activation": choice("activation f", NAMES),
     }
-    controls["activation"] = choice("activation f", NAMES)
     return build_explorer(neuron_figure(), controls=controls, name="One neuron as a line in the plane")
 
 
@@ -167,10 +154,9 @@ def activation_figure() -> Draw:
     dots = [axes.plot([0], [0], "o", color=PALETTE[1], markersize=9)[0] for axes in (left, right)]
     live = LiveFigure(figure, moving=[curve, tangent, slopes, *dots])
 
-    def draw(activation: str, position: float) -> tuple[LiveFigure, str]:
+    def draw(activation: str, position: float) -> Drawing:
         function, derivative = ACTIVATIONS[activation]
-        here = np.array([position], dtype="float64")
-        value, slope = float(function(here)[0]), float(derivative(here)[0])
+        value, slope = float(function(np.float64(position))), float(derivative(np.float64(position)))
         curve.set_ydata(function(x))
         slopes.set_ydata(derivative(x))
         tangent.set_ydata(value + slope * (x - position))
@@ -205,15 +191,8 @@ def trained_network(
     points, labels = load_toy_2d(data_set, noise=noise, seed=seed)
     new_points, new_labels = load_toy_2d(data_set, noise=noise, seed=1000 + seed, samples=NEW_POINTS)
     layers = build_mlp((2, *hidden, 2), activation=activation, seed=seed, dtype="float32")
-    layers, losses = train_mlp(
-        layers,
-        points,
-        labels,
-        activation=activation,
-        steps=STEPS,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-    )
+    training = {"steps": STEPS, "learning_rate": learning_rate, "weight_decay": weight_decay}
+    layers, losses = train_mlp(layers, points, labels, activation=activation, **training)
     return layers, losses, points, labels, new_points, new_labels
 
 
@@ -230,13 +209,9 @@ def network_figure() -> Draw:
     curve.set(yscale="log", ylim=(1e-4, 10), xlabel="training step", ylabel="training loss", title="training")
     live = LiveFigure(figure, moving=[image, *marks, loss_line])
 
-    def draw(part: str = "training", **setting: Any) -> tuple[LiveFigure, str]:
-        sizes, activation = hidden_sizes(setting), setting["activation"]
-        keys = ("data_set", "noise")
-        rest = {key: setting[key] for key in ("learning_rate", "weight_decay", "seed")}
-        layers, losses, *data = trained_network(
-            *(setting[key] for key in keys), hidden=sizes, activation=activation, **rest
-        )
+    def draw(hidden_layers: int, neurons: int, activation: str, part: str = "training", **setting: Any) -> Drawing:
+        hidden = (neurons,) * hidden_layers
+        layers, losses, *data = trained_network(hidden=hidden, activation=activation, **setting)
         image.set_data(softmax(predict(layers, grid, activation=activation))[:, 1].reshape(70, 70))
         points, labels = data[:2] if part == "training" else data[2:]
         for label, mark in enumerate(marks):
@@ -245,11 +220,6 @@ def network_figure() -> Draw:
         return live, _network_sentence(layers, losses, data, activation)
 
     return draw
-
-
-def hidden_sizes(setting: dict[str, Any]) -> tuple[int, ...]:
-    """Return the sizes of the hidden layers: `neurons` in each of `hidden_layers`."""
-    return (setting["neurons"],) * setting["hidden_layers"]
 
 
 def keras_code(setting: dict[str, Any]) -> str:
@@ -269,29 +239,11 @@ def keras_code(setting: dict[str, Any]) -> str:
     )
 
 
-class NetworkExplorer(Explorer):
-    """An Explorer with a checkbox that writes the Keras program of the present setting below the picture."""
+def network_explorer() -> Explorer:
+    """Return an explorer of a network that is trained anew, in NumPy, for every setting: data, shape, training.
 
-    def __init__(self, draw: Draw, *, controls: dict[str, widgets.ValueWidget], name: str) -> None:
-        self.code = widgets.HTML()
-        self.show_code = widgets.Checkbox(description="show me the code", value=False)
-        super().__init__(draw, controls=controls, name=name)
-        self.children = (*self.children, self.show_code, self.code)
-        self.show_code.observe(self._write_code, names="value")
-
-    def redraw(self, _change: Any = None) -> None:
-        """Draw the picture, and write the program, for the present values of the controls."""
-        super().redraw()
-        self._write_code()
-
-    def _write_code(self, _change: Any = None) -> None:
-        setting = {key: control.value for key, control in self.controls.items()}
-        text = f"<pre>{html.escape(keras_code(setting))}</pre>" if self.show_code.value else ""
-        self.code.value = text
-
-
-def network_explorer() -> NetworkExplorer:
-    """Return an explorer of a network that is trained anew, in NumPy, for every setting: data, shape, training."""
+    Its last two children are a checkbox and the Keras program of the present setting, shown where the box is ticked.
+    """
     controls = {
         "data_set": choice("data set", ["moons", "circles", "xor", "spiral", "blobs"]),
         "noise": choice("noise", [0.0, 0.1, 0.2, 0.3, 0.5], value=0.2),
@@ -303,21 +255,21 @@ def network_explorer() -> NetworkExplorer:
         "seed": choice("seed", list(range(10))),
         "part": choice("points shown", ["training", "new"]),
     }
-    for control in controls.values():
-        control.style = WIDE
-    return NetworkExplorer(network_figure(), controls=controls, name="A network on points in the plane")
+    explorer = build_explorer(network_figure(), controls=controls, name="A network on points in the plane")
+    show_code, code = widgets.Checkbox(description="show me the code", value=False), widgets.HTML()
 
+    def write_code(_change: Any) -> None:
+        setting = {key: control.value for key, control in controls.items()}
+        code.value = f"<pre>{html.escape(keras_code(setting))}</pre>" if show_code.value else ""
 
-def _border(weights: np.ndarray, bias: float) -> tuple[list[float], list[float]]:
-    """Two ends of the line w x + b = 0, far outside the plane; nothing where both weights are zero."""
-    length = np.hypot(*weights)
-    if length == 0:
-        return [], []
-    foot, along = -bias * weights / length**2, 20 * np.array([-weights[1], weights[0]]) / length
-    return [foot[0] - along[0], foot[0] + along[0]], [foot[1] - along[1], foot[1] + along[1]]
+    for control in (*controls.values(), show_code):
+        control.observe(write_code, names="value")
+    explorer.children = (*explorer.children, show_code, code)
+    return explorer
 
 
 def _neuron_sentence(weights: np.ndarray, bias: float, right: int, count: int) -> str:
+    """Return the line of the neuron, and how many of the points are on their side of it, in words."""
     if not weights.any():
         return f"Both weights are 0: no line, every place gets the same output. {right} of {count} points are right."
     return (
@@ -326,13 +278,13 @@ def _neuron_sentence(weights: np.ndarray, bias: float, right: int, count: int) -
     )
 
 
-def _network_sentence(layers: list, losses: np.ndarray, data: Sequence[np.ndarray], activation: str) -> str:
-    def accuracy(points: np.ndarray, labels: np.ndarray) -> float:
-        return float(np.mean(predict(layers, points, activation=activation).argmax(axis=1) == labels))
-
+def _network_sentence(layers: Layers, losses: np.ndarray, data: Sequence[np.ndarray], activation: str) -> str:
+    """Return the size of the network, its accuracy on training and new points, and its loss, in words."""
+    answers = [predict(layers, points, activation=activation).argmax(axis=1) for points in data[::2]]
+    train, new = (np.mean(given == labels) for given, labels in zip(answers, data[1::2], strict=True))
     sizes = "-".join(str(part) for part in (2, *(bias.size for _, bias in layers)))
     weights = sum(part.size for layer in layers for part in layer)
     return (
-        f"A {sizes} network, {weights} parameters, after {STEPS} steps: right on {accuracy(*data[:2]):.0%} of the "
-        f"{len(data[0])} training points and on {accuracy(*data[2:]):.0%} of {NEW_POINTS} new ones; loss {losses[-1]:.3f}."
+        f"A {sizes} network, {weights} parameters, after {STEPS} steps: right on {train:.0%} of the "
+        f"{len(data[0])} training points and on {new:.0%} of {NEW_POINTS} new ones; loss {losses[-1]:.3f}."
     )

@@ -1,9 +1,9 @@
-"""Explorers: a few controls above a picture that follows them.
+"""What all explorers share: a few controls above a picture that follows them, and errors that a learner sees.
 
 The picture comes from a pure function `draw(**values) -> (figure, sentence)` that can be called, and tested, without any
-widget. `build_explorer` wires it to controls. The picture lives in HTML, because that keeps the alternative text; it is
+widget; `build_explorer` wires it to controls. The picture lives in HTML, because that keeps the alternative text; it is
 also part of the stored output as a plain PNG, so that the page shows it where no kernel runs. A mistake inside `draw` is
-shown below the controls, never swallowed.
+shown below the controls, never swallowed. What ipywidgets lacks in the browser is put right by `repairs.js`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import io
 import textwrap
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -23,13 +24,11 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
-from helpers.explorers.front_end import build_repairs
 from helpers.plots import figure_png, image_html
 
-Draw = Callable[..., "tuple[Figure | LiveFigure, str]"]
-
 NOTE_SIZE = 13  # pixels
-WIDE = {"description_width": "9em"}
+REPAIRS = Path(__file__).with_name("repairs.js").read_text(encoding="utf-8")
+EMPTY_PICTURE = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 
 class LiveFigure:
@@ -54,6 +53,10 @@ class LiveFigure:
         return buffer.getvalue()
 
 
+Drawing = tuple[Figure | LiveFigure, str]  # the picture, and a sentence about it
+Draw = Callable[..., Drawing]
+
+
 class Explorer(widgets.VBox):
     """A box with controls, one sentence about the current setting, and the picture."""
 
@@ -62,7 +65,7 @@ class Explorer(widgets.VBox):
         self.sentence, self.picture = widgets.HTML(), widgets.HTML()
         self.sentence.add_class("workbook-sentence")
         self.png = b""
-        row = widgets.HBox(list(self.controls.values()), layout=_WRAP)
+        row = widgets.HBox(list(self.controls.values()), layout=widgets.Layout(flex_flow="row wrap"))
         super().__init__([row, self.sentence, self.picture, build_repairs(name)])
         self.add_class("workbook-explorer")
         for control in self.controls.values():
@@ -105,11 +108,19 @@ def add_note(png: bytes, note: str) -> bytes:
     return buffer.getvalue()
 
 
-_WRAP = widgets.Layout(flex_flow="row wrap")
-_SLIDER = widgets.Layout(width="26em")
+def build_repairs(name: str) -> widgets.HTML:
+    """Return an invisible widget that runs `repairs.js` on the `.workbook-explorer` that it is put in.
+
+    The script rides on a picture without any content: that needs no further package and leaves no output in the
+    notebook. `name` is the accessible name of the whole explorer.
+    """
+    script, name = html.escape(REPAIRS), html.escape(name)
+    image = f'<img alt="" src="{EMPTY_PICTURE}" data-name="{name}" onload="{script}">'
+    return widgets.HTML(image, layout=widgets.Layout(display="none"))
 
 
 def _failure(error: Exception) -> str:
+    """Return HTML that names the error, and where it happened in a folded part."""
     details = "".join(traceback.format_exception(error))
     return (
         f'<div role="alert"><b>This setting could not be drawn.</b> {type(error).__name__}: {html.escape(str(error))}'
@@ -126,19 +137,14 @@ def build_explorer(draw: Draw, *, controls: Mapping[str, widgets.ValueWidget], n
     for key, control in controls.items():
         if not control.description:
             raise ValueError(f"control {key!r} has no description: a learner would not know what it does.")
-        control.style = WIDE
+        control.style = {"description_width": "9em"}
     return Explorer(draw, controls=controls, name=name)
 
 
-def choice(description: str, options: Any, *, value: Any = None) -> widgets.SelectionSlider:
+def choice(description: str, options: Sequence[Any], *, value: Any = None) -> widgets.SelectionSlider:
     """Return a slider over a few values (a list, or pairs of text and value) that starts at `value` or at the first."""
-    first = options[0][1] if isinstance(options[0], tuple) else options[0]
-    value = first if value is None else value
-    slider = widgets.SelectionSlider(description=description, options=options, value=value, layout=_SLIDER)
+    start = {} if value is None else {"value": value}
+    slider = widgets.SelectionSlider(
+        description=description, options=options, layout=widgets.Layout(width="26em"), **start
+    )
     return slider.add_class("workbook-choice")
-
-
-def menu(description: str, options: Any, *, value: Any = None) -> widgets.Dropdown:
-    """Return a drop-down menu over named things that have no order; it starts at `value` or at the first."""
-    first = options[0][1] if isinstance(options[0], tuple) else options[0]
-    return widgets.Dropdown(description=description, options=options, value=first if value is None else value)

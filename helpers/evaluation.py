@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -76,8 +74,7 @@ def grad_cam(
     maps = first(ops.convert_to_tensor(images, "float32"), training=False)
     with tf.GradientTape() as tape:
         tape.watch(maps)
-        with _without_softmax(model.layers[-1]):
-            logits = second(maps, training=False)
+        logits = _answers_before_softmax(second, maps)
         classes = np.argmax(logits, axis=1) if classes is None else np.asarray(classes)
         score = ops.sum(ops.take_along_axis(logits, ops.convert_to_tensor(classes.reshape(-1, 1)), axis=1))
     weights = ops.mean(tape.gradient(score, maps), axis=(1, 2), keepdims=True)
@@ -87,22 +84,20 @@ def grad_cam(
     return np.divide(heat, largest, out=np.zeros_like(heat), where=largest > 0)
 
 
-@contextlib.contextmanager
-def _without_softmax(layer: keras.Layer) -> Iterator[None]:
-    """Let the last layer give scores while this lasts, if it gives probabilities."""
+def _answers_before_softmax(model: keras.Model, maps: Any) -> Any:
     from keras import activations
 
-    before = getattr(layer, "activation", None)
-    if before is activations.softmax:
-        layer.activation = activations.linear
+    last = model.layers[-1]
+    if getattr(last, "activation", None) is not activations.softmax:
+        return model(maps, training=False)
+    last.activation = activations.linear
     try:
-        yield
+        return model(maps, training=False)
     finally:
-        if before is activations.softmax:
-            layer.activation = before
+        last.activation = activations.softmax
 
 
-def _checked(probabilities, labels):
+def _checked(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
         raise ValueError(

@@ -22,7 +22,6 @@ from helpers.evaluation import Calibration
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
 # Eight colours that stay apart for colour-blind eyes, from Okabe and Ito, "Color Universal Design", 2008. The yellow is
 # left out: it is too pale for a line on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -48,6 +47,16 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 2,
 }
 matplotlib.rcParams.update(STYLE)
+
+# Colour and line of each state of a layer. The word stands in the box as well, so that nothing hangs on the colour.
+STATES = {
+    "": ("#FFFFFF", "-"),
+    "frozen": ("#D3E4F2", "-"),
+    "trained": ("#F6C37A", "-"),
+    "new": ("#8FD3BC", "-"),
+    "held back": ("#FBE3BF", "--"),
+}
+BOX_WIDTH, BOX_HEIGHT, BOX_STEP = 1.0, 0.62, 1.25  # of a layer, and from one box to the next
 
 
 def new_axes(*, rows: int = 1, columns: int = 1, size: tuple[float, float] | None = None) -> Any:
@@ -180,38 +189,26 @@ def plot_confusion(
     labels: np.ndarray, predictions: np.ndarray, *, class_names: Sequence[str], ax: Axes | None = None
 ) -> Axes:
     """Return Axes with the confusion matrix: rows are true classes, columns are predicted ones, cells are counts."""
+    from sklearn.metrics import confusion_matrix
+
     count = len(class_names)
     counts = np.zeros((count, count), dtype=int)
-    np.add.at(counts, (np.asarray(labels), np.asarray(predictions)), 1)
+    if len(labels):  # scikit-learn wants at least one
+        counts = confusion_matrix(labels, predictions, labels=range(count))
+    if counts.sum() != len(labels):
+        raise ValueError(f"labels or predictions hold classes outside 0 to {count - 1}, the places in class_names.")
     ax = ax if ax is not None else new_axes(size=(0.42 * count + 2.0, 0.36 * count + 1.6))
-    ax.imshow(counts, cmap="Blues", vmin=0, vmax=max(1, counts.sum(axis=1).max()))
+    largest = counts.sum(axis=1).max()
+    ax.imshow(counts, cmap="Blues", vmin=0, vmax=max(1, largest))
     for row, column in np.argwhere(counts):
-        dark = counts[row, column] > 0.5 * counts.sum(axis=1).max()
-        ax.text(
-            column,
-            row,
-            counts[row, column],
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="white" if dark else "black",
-        )
+        number = counts[row, column]
+        color = "white" if number > 0.5 * largest else "black"
+        ax.text(column, row, number, ha="center", va="center", fontsize=8, color=color)
     ax.set_xticks(range(count), class_names, rotation=45, ha="right", fontsize=8)
     ax.set_yticks(range(count), class_names, fontsize=8)
     ax.set(xlabel="predicted", ylabel="true")
     ax.grid(visible=False)
     return ax
-
-
-# Colour and line of each state. The word stands in the box as well, so that nothing hangs on the colour.
-STATES = {
-    "": ("#FFFFFF", "-"),
-    "frozen": ("#D3E4F2", "-"),
-    "trained": ("#F6C37A", "-"),
-    "new": ("#8FD3BC", "-"),
-    "held back": ("#FBE3BF", "--"),
-}
-WIDTH, HEIGHT, STEP = 1.0, 0.62, 1.25  # of a box, and from one box to the next
 
 
 def plot_layers(networks: Mapping[str, Mapping[str, str]], *, ax: Axes | None = None) -> Axes:
@@ -226,11 +223,11 @@ def plot_layers(networks: Mapping[str, Mapping[str, str]], *, ax: Axes | None = 
     for row, (name, layers) in enumerate(networks.items()):
         ax.text(-0.15, -row, name, ha="right", va="center", weight="bold", fontsize=9)
         for column, (layer, state) in enumerate(layers.items()):
-            _box(ax, STEP * column, -row, layer, state)
+            _box(ax, BOX_STEP * column, -row, layer, state)
             if column:
-                ends = {"xy": (STEP * column, -row), "xytext": (STEP * (column - 1) + WIDTH, -row)}
+                ends = {"xy": (BOX_STEP * column, -row), "xytext": (BOX_STEP * (column - 1) + BOX_WIDTH, -row)}
                 ax.annotate("", **ends, arrowprops={"arrowstyle": "->", "color": "#444444"})
-    ax.set(xlim=(-2.0, STEP * longest), ylim=(0.5 - len(networks), 0.5))
+    ax.set(xlim=(-2.0, BOX_STEP * longest), ylim=(0.5 - len(networks), 0.5))
     ax.axis("off")
     return ax
 
@@ -248,14 +245,16 @@ def _box(ax: Axes, left: float, middle: float, layer: str, state: str) -> None:
     if state not in STATES:
         raise ValueError(f"{layer} is {state!r}; choose from {', '.join(map(repr, STATES))}.")
     colour, line_style = STATES[state]
-    box = FancyBboxPatch((left, middle - HEIGHT / 2), WIDTH, HEIGHT, boxstyle="round,pad=0,rounding_size=0.08")
+    box = FancyBboxPatch(
+        (left, middle - BOX_HEIGHT / 2), BOX_WIDTH, BOX_HEIGHT, boxstyle="round,pad=0,rounding_size=0.08"
+    )
     box.set(facecolor=colour, edgecolor="#444444", linestyle=line_style)
     ax.add_patch(box)
     first, _, second = layer.partition("\n")
     label = "\n".join(line for line in (second, state) if line)
     place = {"ha": "center", "va": "center", "color": "black"}
-    ax.text(left + WIDTH / 2, middle + (0.12 if label else 0), first, fontsize=9, weight="bold", **place)
-    ax.text(left + WIDTH / 2, middle - 0.13, label, fontsize=7.5, linespacing=1.0, **place)
+    ax.text(left + BOX_WIDTH / 2, middle + (0.12 if label else 0), first, fontsize=9, weight="bold", **place)
+    ax.text(left + BOX_WIDTH / 2, middle - 0.13, label, fontsize=7.5, linespacing=1.0, **place)
 
 
 def plot_calibration(calibration: Calibration, *, label: str | None = None, ax: Axes | None = None) -> Axes:

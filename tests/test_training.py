@@ -46,7 +46,7 @@ def test_a_killed_run_ends_like_one_that_was_not(tmp_path):
             assert process.stdout.readline().strip() == "in the middle"
         process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
     assert process.returncode != 0 and not (folders[1] / "end.npz").exists()
-    assert 1 <= len(list(folders[1].glob("epoch_*.h5"))) <= 2
+    assert 1 <= len(list(folders[1].glob("epoch_*.npz"))) <= 2
     subprocess.run(command(folders[1], 5, "run"), check=True, timeout=300)
     straight, resumed = (np.load(folder / "end.npz") for folder in folders)
     assert len(straight["losses"]) == 5
@@ -81,7 +81,7 @@ def test_more_epochs_go_on_and_no_more_do_nothing(tmp_path, run):
 
 def test_a_damaged_state_is_passed_over_with_a_warning(tmp_path, run):
     whole = run(tmp_path, epochs=3)
-    (tmp_path / "epoch_0003.weights.h5").write_bytes(b"half")
+    (tmp_path / "epoch_0003.npz").write_bytes(b"half")
     with pytest.warns(UserWarning, match="epoch_0003.*cannot be read"):
         again = run(tmp_path, epochs=3)
     assert again["loss"] == pytest.approx(whole["loss"])
@@ -89,7 +89,7 @@ def test_a_damaged_state_is_passed_over_with_a_warning(tmp_path, run):
 
 def test_when_nothing_can_be_read_it_does_not_start_anew(tmp_path, run):
     run(tmp_path, epochs=2)
-    for path in tmp_path.glob("*.h5"):
+    for path in tmp_path.glob("epoch_*.npz"):
         path.write_bytes(b"half")
     with pytest.warns(UserWarning), pytest.raises(ValueError, match="no state .* can be read"):
         run(tmp_path, epochs=3)
@@ -116,19 +116,19 @@ def test_the_stop_button_keeps_the_last_epoch(tmp_path, run):
 
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, epochs=3, callbacks=[Stop()])
-    assert [path.name for path in tmp_path.glob("*.h5")] == ["epoch_0001.weights.h5"]
+    assert [path.name for path in tmp_path.glob("epoch_*.npz")] == ["epoch_0001.npz"]
     assert len(run(tmp_path, epochs=3)["loss"]) == 3
 
 
 def test_live_curves_draw_every_epoch_and_print_the_same(tmp_path, run):
-    from helpers.training import LiveCurves
+    from helpers.training import live_curves
 
-    curves = LiveCurves(epochs=3)
+    curves = live_curves(epochs=3)
     before = curves.widget._repr_mimebundle_()["text/plain"]
     run(tmp_path, epochs=3, callbacks=[curves])
     bundle = curves.widget._repr_mimebundle_()
     assert bundle["text/plain"] == before and bundle["image/png"].startswith(b"\x89PNG")
-    assert len(curves.logs) == 3 and 'alt="Loss and accuracy' in curves.widget.value
+    assert len(curves.widget.logs) == 3 and 'alt="Loss and accuracy' in curves.widget.value
     assert 'max="3" value="3.00"' in curves.widget.value
 
 
@@ -139,17 +139,17 @@ def test_curves_are_there_while_it_runs(run, tmp_path, monkeypatch):
     from helpers import training
 
     shown, moves, first = Mock(), [], []
-    monkeypatch.setattr(training, "BETWEEN_MOVES", -1.0)
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_MOVES", -1.0)
     monkeypatch.setattr(training, "display", lambda widget, display_id: first.append(widget.png) or shown)
-    curves = training.LiveCurves(epochs=2)
+    curves = training.live_curves(epochs=2)
     curves.widget.observe(lambda change: moves.append(float(change["new"].split('value="')[1].split('"')[0])), "value")
     run(tmp_path, epochs=2, callbacks=[curves])
     assert len(first) == 1 and first[0].startswith(b"\x89PNG") and first[0] != curves.widget.png
     assert moves == sorted(moves) and moves[0] == 0 and moves[-1] == 2 and any(move % 1 for move in moves)
     shown.update.assert_called_once_with(curves.widget)
-    resumed = training.LiveCurves(epochs=3)
+    resumed = training.live_curves(epochs=3)
     run(tmp_path, epochs=3, callbacks=[resumed])
-    assert resumed.first == 2 and len(resumed.logs) == 1 and 'value="3.00"' in resumed.widget.value
+    assert resumed.widget.first == 2 and len(resumed.widget.logs) == 1 and 'value="3.00"' in resumed.widget.value
 
 
 def test_half_precision_only_where_a_gpu_can(monkeypatch):

@@ -28,7 +28,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SEQUENTIAL = "cividis"
 
-STYLE: dict[str, Any] = {
+STYLE = {
     "axes.grid": True,
     "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
     "axes.spines.right": False,
@@ -56,7 +56,7 @@ STATES = {
     "new": ("#8FD3BC", "-"),
     "held back": ("#FBE3BF", "--"),
 }
-BOX_WIDTH, BOX_HEIGHT, BOX_STEP = 1.0, 0.62, 1.25  # of a layer, and from one box to the next
+WIDTH, HEIGHT, STEP = 1.0, 0.62, 1.25  # of the box of a layer, and from one box to the next
 
 
 def new_axes(*, rows: int = 1, columns: int = 1, size: tuple[float, float] | None = None) -> Any:
@@ -122,10 +122,9 @@ def plot_images(
     grid = np.atleast_1d(new_axes(rows=rows, columns=columns, size=size)).reshape(-1)
     for axes in grid:
         axes.axis("off")
-    for index, (axes, image) in enumerate(zip(grid, images, strict=False)):
+    for axes, image, title in zip(grid, images, [""] * count if titles is None else titles, strict=False):
         axes.imshow(image, cmap=cmap)
-        if titles is not None:
-            axes.set_title(titles[index], fontsize=8, loc="center", weight="normal")
+        axes.set_title(title, fontsize=8, loc="center", weight="normal")
     return grid
 
 
@@ -223,11 +222,11 @@ def plot_layers(networks: Mapping[str, Mapping[str, str]], *, ax: Axes | None = 
     for row, (name, layers) in enumerate(networks.items()):
         ax.text(-0.15, -row, name, ha="right", va="center", weight="bold", fontsize=9)
         for column, (layer, state) in enumerate(layers.items()):
-            _box(ax, BOX_STEP * column, -row, layer, state)
+            _box(ax, STEP * column, -row, layer, state)
             if column:
-                ends = {"xy": (BOX_STEP * column, -row), "xytext": (BOX_STEP * (column - 1) + BOX_WIDTH, -row)}
-                ax.annotate("", **ends, arrowprops={"arrowstyle": "->", "color": "#444444"})
-    ax.set(xlim=(-2.0, BOX_STEP * longest), ylim=(0.5 - len(networks), 0.5))
+                before, arrow = STEP * (column - 1) + WIDTH, {"arrowstyle": "->", "color": "#444444"}
+                ax.annotate("", xy=(STEP * column, -row), xytext=(before, -row), arrowprops=arrow)
+    ax.set(xlim=(-2.0, STEP * longest), ylim=(0.5 - len(networks), 0.5))
     ax.axis("off")
     return ax
 
@@ -245,16 +244,14 @@ def _box(ax: Axes, left: float, middle: float, layer: str, state: str) -> None:
     if state not in STATES:
         raise ValueError(f"{layer} is {state!r}; choose from {', '.join(map(repr, STATES))}.")
     colour, line_style = STATES[state]
-    box = FancyBboxPatch(
-        (left, middle - BOX_HEIGHT / 2), BOX_WIDTH, BOX_HEIGHT, boxstyle="round,pad=0,rounding_size=0.08"
-    )
+    box = FancyBboxPatch((left, middle - HEIGHT / 2), WIDTH, HEIGHT, boxstyle="round,pad=0,rounding_size=0.08")
     box.set(facecolor=colour, edgecolor="#444444", linestyle=line_style)
     ax.add_patch(box)
     first, _, second = layer.partition("\n")
     label = "\n".join(line for line in (second, state) if line)
     place = {"ha": "center", "va": "center", "color": "black"}
-    ax.text(left + BOX_WIDTH / 2, middle + (0.12 if label else 0), first, fontsize=9, weight="bold", **place)
-    ax.text(left + BOX_WIDTH / 2, middle - 0.13, label, fontsize=7.5, linespacing=1.0, **place)
+    ax.text(left + WIDTH / 2, middle + (0.12 if label else 0), first, fontsize=9, weight="bold", **place)
+    ax.text(left + WIDTH / 2, middle - 0.13, label, fontsize=7.5, linespacing=1.0, **place)
 
 
 def plot_calibration(calibration: Calibration, *, label: str | None = None, ax: Axes | None = None) -> Axes:

@@ -258,7 +258,7 @@ def fit_on_devices(
 
 
 def _step(model, images, labels):
-    """Take one step on this device's part of a batch, and return its share of the mean loss of the whole batch."""
+    """Return this device's share of the mean loss of the whole batch, after one step with all of them."""
     import tensorflow as tf
     from keras import losses, ops
 

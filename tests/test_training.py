@@ -4,54 +4,48 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-RUN = """
-import os, sys, time
-import keras, numpy as np
-from helpers.training import fit_resumable
 
-folder, epochs, kill = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "kill"
+def train(folder, *callbacks):
+    """Return weights, optimizer and losses of five epochs with dropout and two views."""
+    import keras
 
-class Slow(keras.callbacks.Callback):
-    def on_train_batch_end(self, batch, logs=None):
-        time.sleep(0.05)
-        if batch == 1:
-            print("in the middle", flush=True)
+    from helpers.training import fit_resumable
 
-keras.utils.set_random_seed(1)
-model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.5, seed=3),
-                          keras.layers.Dense(3, "softmax")])
-model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
-random = np.random.default_rng(0)
-views, labels = random.normal(size=(2, 40, 6)).astype("float32"), random.integers(0, 3, 40)
-history = fit_resumable(model, views, labels, folder=folder, epochs=epochs, batch_size=8,
-                        callbacks=[Slow()] if kill else [])
-np.savez(os.path.join(folder, "end.npz"), *model.get_weights(), *[v.numpy() for v in model.optimizer.variables],
-         losses=history["loss"])
-"""
+    keras.utils.set_random_seed(1)
+    dense, dropout = keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.5, seed=3)
+    model = keras.Sequential([keras.Input((6,)), dense, dropout, keras.layers.Dense(3, "softmax")])
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    random = np.random.default_rng(0)
+    views, labels = random.normal(size=(2, 40, 6)).astype("float32"), random.integers(0, 3, 40)
+    history = fit_resumable(model, views, labels, folder=folder, epochs=5, batch_size=8, callbacks=callbacks)
+    return [*model.get_weights(), *(v.numpy() for v in model.optimizer.variables), history["loss"]]
 
 
-def command(folder, epochs, how):
-    return [sys.executable, "-c", RUN, str(folder), str(epochs), how]
+def train_until_killed(folder):
+    """Kill this process in the middle of the third epoch."""
+    import keras
+
+    def end_batch(batch, logs):
+        if len(list(Path(folder).glob("epoch_*"))) == 2 and batch == 1:
+            os.kill(os.getpid(), signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+
+    train(folder, keras.callbacks.LambdaCallback(on_train_batch_end=end_batch))
 
 
 def test_a_killed_run_ends_like_one_that_was_not(tmp_path):
-    folders = tmp_path / "straight", tmp_path / "killed"
-    subprocess.run(command(folders[0], 5, "run"), check=True, timeout=300)
-    with subprocess.Popen(command(folders[1], 5, "kill"), stdout=subprocess.PIPE, text=True) as process:
-        for _ in range(3):  # it is now in its third epoch
-            assert process.stdout.readline().strip() == "in the middle"
-        process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
-    assert process.returncode != 0 and not (folders[1] / "end.npz").exists()
-    assert 1 <= len(list(folders[1].glob("epoch_*.npz"))) <= 2
-    subprocess.run(command(folders[1], 5, "run"), check=True, timeout=300)
-    straight, resumed = (np.load(folder / "end.npz") for folder in folders)
-    assert len(straight["losses"]) == 5
-    for name in straight.files:
-        np.testing.assert_array_equal(straight[name], resumed[name], err_msg=name)
+    code = f"import test_training; test_training.train_until_killed({str(tmp_path / 'killed')!r})"
+    process = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, timeout=300)
+    assert process.returncode == (-9 if os.name == "posix" else signal.SIGTERM)
+    assert sorted(path.name for path in tmp_path.glob("killed/epoch_*")) == ["epoch_0001.npz", "epoch_0002.npz"]
+    straight, resumed = train(tmp_path / "straight"), train(tmp_path / "killed")
+    assert len(straight[-1]) == 5
+    for one, other in zip(straight, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def extract_features(
     raw = preprocess is preprocess_vgg16  # known, so that raw pixels can stand for its result
     store = FeatureStore({name: _until(base_model, [name]) for name in names if cache}, pooling=pooling)
     compiled = functools.cache(functools.partial(_compiled, base_model, pooling=pooling))
-    parts = {name: [] for name in names}
+    chunks = []
     with _progress_bar(images, progress) as bar:
         for number, chunk in enumerate(_chunks(images)):
             _check_numbers(chunk, first=number * CHUNK_SIZE)
@@ -59,12 +59,10 @@ def extract_features(
                 warn_if_scaled(chunk, stacklevel=3)
             shown = chunk if raw or preprocess is None else np.asarray(preprocess(chunk))
             _check_shape(shown, len(chunk), base_model)
-            features = _chunk_features(shown, names, raw, store, compiled, batch_size, bar)
-            for name in names:
-                parts[name].append(features[name])
-    if not parts[names[0]]:
+            chunks.append(_chunk_features(shown, names, raw, store, compiled, batch_size, bar))
+    if not chunks:
         raise ValueError("extract_features received no images; give at least one.")
-    features = {name: np.concatenate(values) for name, values in parts.items()}
+    features = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in names}
     return features[layers] if isinstance(layers, str) else features
 
 
@@ -123,13 +121,16 @@ def _chunks(images: Iterable) -> Iterator[np.ndarray]:
             f"images has shape {tuple(images.shape)}; wanted (n, height, width, channels)."
             " A single image needs one more axis: image[np.newaxis]."
         )
-    starts = range(0, len(images), CHUNK_SIZE) if is_array else ()
-    stream = _single_images((images[start : start + CHUNK_SIZE] for start in starts) if is_array else images)
+    stream = _single_images(_slices(images) if is_array else images)
     while chunk := list(itertools.islice(stream, CHUNK_SIZE)):
         shapes = sorted({image.shape for image in chunk})
         if len(shapes) > 1:
             raise ValueError(f"The images have different shapes, {shapes}; resize them to one first.")
         yield np.stack(chunk)
+
+
+def _slices(array):
+    return (array[start : start + CHUNK_SIZE] for start in range(0, len(array), CHUNK_SIZE))
 
 
 def _single_images(images):
@@ -251,8 +252,7 @@ def classifier_grid(
     """Return predictions (draws, tests) for every triple of layer, classifier and number of labels per class."""
     predictions = {}
     for layer, (name, build), count in itertools.product(train_features, classifiers.items(), label_counts):
+        given = train_features[layer], train_labels, test_features[layer]
         settings = {"build_classifier": build, "labels_per_class": count, "draws": draws}
-        predictions[layer, name, count] = predict_per_draw(
-            train_features[layer], train_labels, test_features[layer], **settings
-        )
+        predictions[layer, name, count] = predict_per_draw(*given, **settings)
     return predictions

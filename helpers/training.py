@@ -47,9 +47,9 @@ def live_curves(*, epochs: int) -> keras.callbacks.LambdaCallback:
     callback = LambdaCallback(
         on_train_begin=lambda logs: widget.show(),
         on_epoch_begin=lambda epoch, logs: widget.begin(epoch),
-        on_train_batch_end=lambda batch, logs: widget.move(batch + 1, steps=callback.params["steps"]),
+        on_train_batch_end=lambda batch, logs: widget.move(batch + 1, steps=callback.params.get("steps")),
         on_epoch_end=lambda epoch, logs: widget.add(logs),
-        on_train_end=lambda logs: widget.show(),
+        on_train_end=lambda logs: widget.shown and widget.shown.update(widget),  # for pages that show no widgets
         widget=widget,
     )
     return callback
@@ -64,12 +64,10 @@ class CurvesWidget(widgets.HTML):
         self.png, self.picture, self.moved, self.shown = b"", "", 0.0, None
 
     def show(self) -> None:
-        """Put the widget below the cell; later, renew what pages that show no widgets have of it."""
+        """Put the widget below the cell, once."""
         if self.shown is None:
             self.draw()
             self.shown = display(self, display_id=True)
-        else:
-            self.shown.update(self)
 
     def begin(self, epoch: int) -> None:
         """Remember where a resumed run goes on."""

@@ -21,7 +21,7 @@ CONTENTS = {
     "fine_tuning": "build_classifier fine_tune freeze_before layer_distances predict_probabilities split_model train_head",
     "evaluation": "calibration_bins grad_cam most_confident_mistakes",
     "plots": "",  # the style, show() and every plot_, for use as helpers.plots
-    "training": "LiveCurves choose_precision fit_on_devices fit_resumable load_runs recorded_values",
+    "training": "choose_precision fit_on_devices fit_resumable live_curves load_runs recorded_values",
     "exercises.progress": "forget_progress show_progress",
     "_machinery.doctor": "doctor",
 }

@@ -1,4 +1,4 @@
-"""Random changes that should leave the label alone: a pipeline of Keras layers, and views of images drawn from it.
+"""Random changes that should leave the label alone: a pipeline of Keras layers, views drawn from it, batches of views.
 
 The ranges are those of the classic VGG16 program, which wrote them for `ImageDataGenerator`. Three of them mean something
 else to a Keras layer: `RandomRotation` counts in full turns, so 40 degrees are 40 / 360; `RandomShear` counts in shares of
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-
 FILL_MODES = ("nearest", "reflect", "wrap", "constant")
+LARGEST = {"rotation": 180, "shift": 1, "shear": 1, "zoom": 0.99, "brightness": 1}  # values of the ranges
 CHUNK_SIZE = 64  # images that are changed at a time
 
 
@@ -41,14 +41,13 @@ def build_augmentation(
     in from outside, "nearest", "reflect", "wrap" or "constant" (black). Pixels are 0 to 255, results float32.
 
     `fit()` and a plain call change images; `predict()`, `evaluate()` and a call with `training=False` don't. `seed`
-    decides all draws. A model that holds the layers can be saved and loaded (one with a plain `RandomShear(0.2)` cannot:
-    Keras 3.15 writes the range as -0.2 to 0.2 and refuses to read a negative number). Ranges after Chollet, "Building
-    powerful image classification models using very little data", 2016.
+    decides all draws. A model that holds the layers can be saved and loaded (with a plain `RandomShear(0.2)` it cannot:
+    Keras 3.15 does not read the range that it wrote). Ranges after Chollet, "Building powerful image classification models
+    using very little data", 2016.
     """
     from keras import Sequential, layers
 
-    _check_ranges(rotation=(rotation, 180), shift=(shift, 1), shear=(shear, 1), brightness=(brightness, 1))
-    _check_ranges(zoom=(zoom, 0.99))
+    _check_ranges(rotation=rotation, shift=shift, shear=shear, zoom=zoom, brightness=brightness)
     if fill_mode not in FILL_MODES:
         raise ValueError(f"fill_mode is {fill_mode!r}; choose from {', '.join(map(repr, FILL_MODES))}.")
     fill = {"fill_mode": fill_mode}
@@ -78,8 +77,7 @@ def augmented_views(
     if not isinstance(views, int | np.integer) or views < 1:
         raise ValueError(f"views is {views!r}; give a whole number from 1 up.")
     drawn = np.empty((views, *images.shape), dtype="uint8")
-    if keep_first:
-        drawn[0] = _to_uint8(images)
+    drawn[0] = np.clip(np.rint(images), 0, 255)
     for view in range(int(keep_first), views):
         for start in range(0, len(images), CHUNK_SIZE):
             part = slice(start, start + CHUNK_SIZE)
@@ -87,81 +85,14 @@ def augmented_views(
     return drawn
 
 
-def _draw(images: np.ndarray, layers: list[Any], *, seeds: tuple[int, int, int]) -> np.ndarray:
-    """Return one view of a few images, uint8, with draws that only `seeds` decide: seed, number of the view, first image."""
-    from keras import device, random
-
-    counts: dict[str, int] = {}
-    images = images.astype("float32")  # as a call of the layer does; RandomBrightness would overflow in uint8
-    with device("cpu"):  # the same draws and the same rounding, with or without a GPU
-        for layer in layers:
-            kind = type(layer).__name__
-            counts[kind] = counts.get(kind, -1) + 1
-            generator = random.SeedGenerator(_layer_seed(seeds[0], kind, counts[kind], *seeds[1:]))
-            change = layer.get_random_transformation(images, training=True, seed=generator)
-            images = layer.transform_images(images, change, training=True)
-    return _to_uint8(np.asarray(images))
-
-
-def _random_layers(augment: Any) -> list[Any]:
-    """Return the layers that change images, in order, also those of a pipeline inside the pipeline."""
-    if hasattr(augment, "layers"):
-        return [layer for part in augment.layers for layer in _random_layers(part)]
-    if hasattr(augment, "get_random_transformation"):
-        return [augment]
-    if type(augment).__name__ in ("Identity", "InputLayer"):
-        return []
-    raise ValueError(
-        f"augment holds a {type(augment).__name__}, which is no augmentation layer of Keras; wanted a keras.Sequential"
-        " of layers such as RandomFlip, or what `build_augmentation()` gives."
-    )
-
-
-def _layer_seed(*words: int | str) -> int:
-    """Return a seed that the words decide: without the zeros at the end, so that a pipeline's first draw is view 0."""
-    numbers = [zlib.crc32(word.encode()) if isinstance(word, str) else int(word) for word in words]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
-
-
-def _to_uint8(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(values), 0, 255).astype("uint8")
-
-
-def _check_images(images: Any) -> np.ndarray:
-    images = np.asarray(images)
-    if images.ndim != 4 or len(images) == 0 or images.shape[-1] not in (1, 3):
-        raise ValueError(
-            f"images has shape {images.shape}; wanted (n, height, width, channels) with 1 or 3 channels."
-            " A single image needs one more axis: image[np.newaxis]."
-        )
-    if images.dtype.kind not in "uif":
-        raise ValueError(f"images are of type {images.dtype}; wanted numbers from 0 to 255.")
-    if images.dtype.kind == "f" and images.max() <= 1:
-        raise ValueError("images have no value above 1; wanted 0 to 255. Multiply them by 255.")
-    return images
-
-
-def _check_ranges(**ranges: tuple[float, float]) -> None:
-    for name, (value, largest) in ranges.items():
-        if isinstance(value, bool) or not np.isreal(value) or not 0 <= value <= largest:
-            raise ValueError(f"{name} is {value!r}; give a number from 0 to {largest}.")
-
-
-def steps_per_epoch(count: int, *, batch_size: int = 32) -> int:
-    """Return how many batches one epoch has when no image is left out: the last one may be smaller."""
-    return -(-count // batch_size)
-
-
 def view_batches(
     views: np.ndarray, labels: np.ndarray, *, batch_size: int = 32, seed: int = 0, first_epoch: int = 0
 ) -> tf.data.Dataset:
-    """Return an endless dataset of (batch, labels): every `steps_per_epoch` batches show each image once.
+    """Return an endless dataset of (batch, labels): every `ceil(n / batch_size)` batches show each image once.
 
     `views` is (views, n, ...): images or features, one row of all n for each view; epoch `e` takes view `e % views`, each
     time in a new order. `labels` is (n,), integers. `first_epoch` is where an interrupted run goes on. Endless, so give
-    `fit()` the number of steps: `steps_per_epoch=steps_per_epoch(len(labels), batch_size=batch_size)`.
+    `fit()` the number of steps: `steps_per_epoch=math.ceil(n / batch_size)`; the last batch may be smaller.
     """
     import tensorflow as tf
 
@@ -182,3 +113,57 @@ def view_batches(
 
     epochs = tf.data.Dataset.range(first_epoch, np.iinfo("int32").max)
     return epochs.flat_map(one_epoch).prefetch(2)
+
+
+def _draw(images: np.ndarray, layers: list[Any], *, seeds: tuple[int, int, int]) -> np.ndarray:
+    """Return one view of a few images, with draws that only `seeds` decide: seed, number of the view, first image."""
+    from keras import device, random
+
+    images = images.astype("float32")  # as a call of the layer does; RandomBrightness would overflow in uint8
+    kinds = [type(layer).__name__ for layer in layers]
+    with device("cpu"):  # the same draws and the same rounding, with or without a GPU
+        for number, (layer, kind) in enumerate(zip(layers, kinds, strict=True)):
+            generator = random.SeedGenerator(_layer_seed(seeds[0], kind, kinds[:number].count(kind), *seeds[1:]))
+            change = layer.get_random_transformation(images, training=True, seed=generator)
+            images = layer.transform_images(images, change, training=True)
+    return np.clip(np.rint(images), 0, 255)
+
+
+def _random_layers(augment: Any) -> list[Any]:
+    """Return the layers that change images, in order, also those of a pipeline inside the pipeline."""
+    if hasattr(augment, "layers"):
+        return [layer for part in augment.layers for layer in _random_layers(part)]
+    if hasattr(augment, "get_random_transformation"):
+        return [augment]
+    if type(augment).__name__ in ("Identity", "InputLayer"):
+        return []
+    raise ValueError(
+        f"augment holds a {type(augment).__name__}, which is no augmentation layer of Keras; wanted a keras.Sequential"
+        " of layers such as RandomFlip, or what `build_augmentation()` gives."
+    )
+
+
+def _layer_seed(*words: int | str) -> int:
+    """Return a seed that the words decide: without the zeros at the end, so that a pipeline's first draw is view 0."""
+    numbers = [zlib.crc32(word.encode()) if isinstance(word, str) else int(word) for word in words]
+    return int(np.random.SeedSequence(np.trim_zeros(numbers, "b")).generate_state(1)[0] >> 1)
+
+
+def _check_images(images: Any) -> np.ndarray:
+    images = np.asarray(images)
+    if images.ndim != 4 or len(images) == 0 or images.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"images has shape {images.shape}; wanted (n, height, width, channels) with 1 or 3 channels."
+            " A single image needs one more axis: image[np.newaxis]."
+        )
+    if images.dtype.kind not in "uif":
+        raise ValueError(f"images are of type {images.dtype}; wanted numbers from 0 to 255.")
+    if images.dtype.kind == "f" and images.max() <= 1:
+        raise ValueError("images have no value above 1; wanted 0 to 255. Multiply them by 255.")
+    return images
+
+
+def _check_ranges(**ranges: float) -> None:
+    for name, value in ranges.items():
+        if isinstance(value, bool) or not np.isreal(value) or not 0 <= value <= LARGEST[name]:
+            raise ValueError(f"{name} is {value!r}; give a number from 0 to {LARGEST[name]}.")

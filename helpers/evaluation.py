@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,11 +22,8 @@ class Calibration(NamedTuple):
 
 
 def most_confident_mistakes(probabilities: np.ndarray, labels: np.ndarray, *, count: int | None = None) -> np.ndarray:
-    """Return the indices of wrong answers, the surest one first; at most `count` of them.
-
-    `probabilities`: (n, classes); `labels`: (n,) integers.
-    """
-    probabilities, labels = _checked(probabilities, labels)
+    """Return the indices of wrong answers, the surest one first, at most `count`: of (n, classes) and (n,) integers."""
+    probabilities, labels = _as_arrays(probabilities, labels)
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     order = np.argsort(-probabilities[wrong].max(axis=1), kind="stable")
     return wrong[order][:count]
@@ -41,7 +36,7 @@ def calibration_bins(probabilities: np.ndarray, labels: np.ndarray, *, bins: int
     each weighted with its number of answers; empty bins hold NaN. Guo and others, "On Calibration of Modern Neural
     Networks", 2017.
     """
-    probabilities, labels = _checked(probabilities, labels)
+    probabilities, labels = _as_arrays(probabilities, labels)
     if bins < 1:
         raise ValueError(f"bins is {bins}; give at least 1.")
     sure = probabilities.max(axis=1)
@@ -49,8 +44,7 @@ def calibration_bins(probabilities: np.ndarray, labels: np.ndarray, *, bins: int
     place = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
     with np.errstate(invalid="ignore"):
-        confidence = np.bincount(place, weights=sure, minlength=bins) / count
-        accuracy = np.bincount(place, weights=right, minlength=bins) / count
+        confidence, accuracy = (np.bincount(place, weights=of, minlength=bins) / count for of in (sure, right))
     gaps = np.nan_to_num(np.abs(accuracy - confidence))
     return Calibration(confidence, accuracy, count, float(gaps @ count / count.sum()))
 
@@ -76,8 +70,7 @@ def grad_cam(
     maps = first(ops.convert_to_tensor(images, "float32"), training=False)
     with tf.GradientTape() as tape:
         tape.watch(maps)
-        with _without_softmax(model.layers[-1]):
-            logits = second(maps, training=False)
+        logits = _answers_before_softmax(second, maps)
         classes = np.argmax(logits, axis=1) if classes is None else np.asarray(classes)
         score = ops.sum(ops.take_along_axis(logits, ops.convert_to_tensor(classes.reshape(-1, 1)), axis=1))
     weights = ops.mean(tape.gradient(score, maps), axis=(1, 2), keepdims=True)
@@ -87,25 +80,23 @@ def grad_cam(
     return np.divide(heat, largest, out=np.zeros_like(heat), where=largest > 0)
 
 
-@contextlib.contextmanager
-def _without_softmax(layer: keras.Layer) -> Iterator[None]:
-    """Let the last layer give scores while this lasts, if it gives probabilities."""
+def _answers_before_softmax(model: keras.Model, maps: Any) -> Any:
+    """Return what the model answers where its last layer gives scores, not probabilities."""
     from keras import activations
 
-    before = getattr(layer, "activation", None)
-    if before is activations.softmax:
-        layer.activation = activations.linear
+    last = model.layers[-1]
+    if getattr(last, "activation", None) is not activations.softmax:
+        return model(maps, training=False)
+    last.activation = activations.linear
     try:
-        yield
+        return model(maps, training=False)
     finally:
-        if before is activations.softmax:
-            layer.activation = before
+        last.activation = activations.softmax
 
 
-def _checked(probabilities, labels):
+def _as_arrays(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
-    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
-        raise ValueError(
-            f"probabilities have shape {probabilities.shape} and labels {labels.shape}; wanted (n, classes) and (n,)."
-        )
+    shape = probabilities.shape
+    if len(shape) != 2 or labels.shape != shape[:1] or not len(labels):
+        raise ValueError(f"probabilities have shape {shape} and labels {labels.shape}; wanted (n, classes) and (n,).")
     return probabilities, labels

@@ -1,33 +1,29 @@
-"""Features that a frozen network gives for images: computed once, in batches, and kept in the cache folder.
+"""What a frozen network answers to images, computed once and kept on disk, and small classifiers on such features.
 
-Images are streamed in chunks of 64, so memory does not grow with their number; each chunk's features are looked up and
-stored by `helpers.feature_cache`, so a run that was killed goes on where it stopped.
+First `extract_features`: it streams images in chunks of 64, so that memory does not grow with their number. Each chunk is
+looked up and stored by `helpers._machinery.feature_cache`, so a run that was killed goes on where it stopped. Then the
+experiment of several notebooks: `predict_per_draw`, `accuracy_per_draw`, `label_curve` and `classifier_grid`.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from helpers._machinery.feature_cache import FeatureStore, architecture
-from helpers._machinery.feature_cache import clear_feature_cache as clear_feature_cache
-from helpers._machinery.feature_cache import feature_cache_size as feature_cache_size
+from helpers._machinery.feature_cache import FeatureStore, clear_feature_cache, feature_cache_size  # noqa: F401
 from helpers.data import take_per_class
 from helpers.vgg16 import preprocess_vgg16, subtract_means, warn_if_scaled
 
 if TYPE_CHECKING:
     import keras
 
-
 CHUNK_SIZE = 64  # images in one file of the cache
-POOLINGS = ("avg", "max", None)
-COMPILED = weakref.WeakKeyDictionary()  # of each model that is still in use: what was compiled
 PROBE = np.arange(3 * 256, dtype="float32").reshape(256, 3) % 256  # pixels that show what preprocess_vgg16 does
 
 
@@ -52,80 +48,61 @@ def extract_features(
     """
     names = [layers] if isinstance(layers, str) else list(dict.fromkeys(layers))
     _check_arguments(base_model, names, pooling, batch_size)
-    network = _Network(base_model, names, pooling, batch_size)
-    store = FeatureStore({name: network.part([name]) for name in names if cache}, pooling=pooling)
-    parts = {name: [] for name in names}
+    raw = preprocess is preprocess_vgg16  # known, so that raw pixels can stand for its result
+    store = FeatureStore({name: _until(base_model, [name]) for name in names if cache}, pooling=pooling)
+    compiled = functools.cache(functools.partial(_compiled, base_model, pooling=pooling))
+    chunks = []
     with _progress_bar(images, progress) as bar:
         for number, chunk in enumerate(_chunks(images)):
             _check_numbers(chunk, first=number * CHUNK_SIZE)
-            if number == 0 and preprocess is preprocess_vgg16:
+            if number == 0 and raw:
                 warn_if_scaled(chunk, stacklevel=3)
-            for name, values in _chunk_features(chunk, network, store, preprocess, bar).items():
-                parts[name].append(values)
-    if not parts[names[0]]:
+            shown = chunk if raw or preprocess is None else np.asarray(preprocess(chunk))
+            _check_shape(shown, len(chunk), base_model)
+            chunks.append(_chunk_features(shown, names, raw, store, compiled, batch_size, bar))
+    if not chunks:
         raise ValueError("extract_features received no images; give at least one.")
-    features = {name: np.concatenate(values) for name, values in parts.items()}
+    features = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in names}
     return features[layers] if isinstance(layers, str) else features
 
 
-def _chunk_features(chunk, network, store, preprocess, bar):
-    """Return the features of one chunk: those stored, and the others from one forward pass.
+def _chunk_features(shown, names, raw, store, compiled, batch_size, bar):
+    """Return the features of one chunk, a dict: those stored, and the others from one forward pass, batch by batch.
 
-    What the network is shown decides the files. VGG16's own preprocessing is known, so that the raw pixels stand for
-    its result: they are quicker to hash, and need not be preprocessed when all is stored.
+    What the network is shown decides the files. `raw` pixels are still to be preprocessed, as for VGG16: they are quicker
+    to hash than the result, which is not needed when all is stored.
     """
-    quick = preprocess is preprocess_vgg16
-    shown = chunk if quick or preprocess is None else np.asarray(preprocess(chunk))
-    _check_shape(shown, len(chunk), network.base_model)
-    paths = store.paths(shown, subtract_means(PROBE) if quick else np.empty(0))
+    paths = store.paths(shown, subtract_means(PROBE) if raw else np.empty(0))
     features = {name: store.read(path) for name, path in paths.items()}
-    missing = tuple(name for name in network.names if features.get(name) is None)
+    missing = tuple(name for name in names if features.get(name) is None)
     if not missing:
-        bar.update(len(chunk))
+        bar.update(len(shown))
         return features
-    for name, values in network(subtract_means(shown) if quick else shown, missing, bar).items():
-        features[name] = values
+    ready, answers = subtract_means(shown) if raw else shown, []
+    for start in range(0, len(ready), batch_size):
+        batch = np.asarray(ready[start : start + batch_size], dtype="float32")
+        answers.append(compiled(missing)(batch))
+        bar.update(len(batch))
+    for name, values in zip(missing, zip(*answers, strict=True), strict=True):
+        features[name] = np.concatenate(values)
         if paths:
-            store.write(paths[name], values)
+            store.write(paths[name], features[name])
     return features
 
 
-class _Network:
-    """A model from its input to the wanted layers, compiled once for each set of layers that is asked for."""
+def _until(base_model, names):
+    """Return the model that ends at these layers; later layers are not computed."""
+    from keras import Model
 
-    def __init__(self, base_model, names, pooling, batch_size):
-        self.base_model, self.names, self.pooling, self.batch_size = base_model, names, pooling, batch_size
-        self.compiled = COMPILED.setdefault(base_model, {})
-
-    def part(self, names):
-        """Return the model that ends at these layers; later layers are not computed."""
-        from keras import Model
-
-        return Model(self.base_model.inputs[0], [self.base_model.get_layer(name).output for name in names])
-
-    def __call__(self, shown, names, bar):
-        """Return the features of one preprocessed chunk, computed batch by batch."""
-        forward, answers = self._forward(names), []
-        for start in range(0, len(shown), self.batch_size):
-            batch = np.asarray(shown[start : start + self.batch_size], dtype="float32")
-            answers.append(forward(batch))
-            bar.update(len(batch))
-        return {name: np.concatenate([answer[i] for answer in answers]) for i, name in enumerate(names)}
-
-    def _forward(self, names):
-        part = self.part(names)
-        key = names, self.pooling, architecture(part)
-        if key not in self.compiled:
-            self.compiled[key] = _compile(part, self.pooling)
-        return self.compiled[key]
+    return Model(base_model.inputs[0], [base_model.get_layer(name).output for name in names])
 
 
-def _compile(model, pooling):
-    """Return a function from a batch to a list of arrays. It reads the weights at each call: they may change."""
+def _compiled(base_model, names, *, pooling):
+    """Return a function from a batch to a list of arrays, one for each layer."""
     import tensorflow as tf
     from keras import ops, tree
 
-    pool = {"avg": ops.mean, "max": ops.max}.get(pooling)
+    model, pool = _until(base_model, names), {"avg": ops.mean, "max": ops.max}.get(pooling)
 
     @tf.function(input_signature=[tf.TensorSpec([None, *model.inputs[0].shape[1:]], "float32")])
     def forward(batch):
@@ -136,19 +113,24 @@ def _compile(model, pooling):
     return lambda batch: [answer.numpy() for answer in traced(tf.constant(batch))]
 
 
-def _chunks(images):
+def _chunks(images: Iterable) -> Iterator[np.ndarray]:
     """Yield arrays of up to 64 images from an array, or from anything that yields images or batches."""
-    if hasattr(images, "ndim") and hasattr(images, "dtype"):
-        if len(images.shape) != 4:
-            raise ValueError(
-                f"images has shape {tuple(images.shape)}; wanted (n, height, width, channels)."
-                " A single image needs one more axis: image[np.newaxis]."
-            )
-        yield from (np.asarray(images[start : start + CHUNK_SIZE]) for start in range(0, len(images), CHUNK_SIZE))
-        return
-    stream = _single_images(images)
+    is_array = hasattr(images, "ndim") and hasattr(images, "dtype")
+    if is_array and len(images.shape) != 4:
+        raise ValueError(
+            f"images has shape {tuple(images.shape)}; wanted (n, height, width, channels)."
+            " A single image needs one more axis: image[np.newaxis]."
+        )
+    stream = _single_images(_slices(images) if is_array else images)
     while chunk := list(itertools.islice(stream, CHUNK_SIZE)):
-        yield _stacked(chunk)
+        shapes = sorted({image.shape for image in chunk})
+        if len(shapes) > 1:
+            raise ValueError(f"The images have different shapes, {shapes}; resize them to one first.")
+        yield np.stack(chunk)
+
+
+def _slices(array):
+    return (array[start : start + CHUNK_SIZE] for start in range(0, len(array), CHUNK_SIZE))
 
 
 def _single_images(images):
@@ -162,13 +144,6 @@ def _single_images(images):
         yield from array if array.ndim == 4 else [array]
 
 
-def _stacked(chunk):
-    shapes = sorted({image.shape for image in chunk})
-    if len(shapes) > 1:
-        raise ValueError(f"The images have different shapes, {shapes}; resize them to one first.")
-    return np.stack(chunk)
-
-
 def _check_numbers(chunk, *, first):
     if chunk.dtype.kind not in "uif":
         raise ValueError(f"The images are of type {chunk.dtype}; wanted numbers, such as uint8 or float32.")
@@ -180,13 +155,13 @@ def _check_numbers(chunk, *, first):
 def _check_shape(shown, count, base_model):
     wanted, shape = tuple(base_model.inputs[0].shape[1:]), shown.shape[1:]
     fits = len(shape) == len(wanted) and all(w in (None, s) for w, s in zip(wanted, shape, strict=True))
-    if fits and len(shown) == count:
-        return
-    grey = len(shape) == 3 and shape[2] == 1 and wanted[2] == 3
-    advice = "Repeat the grey channel: np.repeat(images, 3, axis=-1)." if grey else "Resize or crop the images first."
-    raise ValueError(
-        f"base_model wants images of shape {wanted} and received {len(shown)} of shape {shape} for {count}. {advice}"
-    )
+    if not fits or len(shown) != count:
+        grey = shape[2:] == (1,) and wanted[2:] == (3,)
+        advice = (
+            "Repeat the grey channel: np.repeat(images, 3, axis=-1)." if grey else "Resize or crop the images first."
+        )
+        received = f"{len(shown)} of shape {shape} for {count}"
+        raise ValueError(f"base_model wants images of shape {wanted} and received {received}. {advice}")
 
 
 def _check_arguments(base_model, names, pooling, batch_size):
@@ -197,7 +172,7 @@ def _check_arguments(base_model, names, pooling, batch_size):
     if unknown or not names:
         asked = ", ".join(map(repr, unknown)) or "none"
         raise ValueError(f"base_model has no such layer: {asked}. Choose from: {', '.join(known)}.")
-    if pooling not in POOLINGS:
+    if pooling not in ("avg", "max", None):
         raise ValueError(f'pooling is {pooling!r}; choose "avg", "max" or None.')
     if not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise ValueError(f"batch_size is {batch_size!r}; give a whole number from 1 up.")
@@ -226,22 +201,19 @@ def predict_per_draw(
     with the mean and deviation of just those, and fits a new classifier. Features of any shape (n, ...) are flattened.
     All on one thread: for fits as small as these, several threads spend their time waiting for each other.
     """
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     train_features = np.asarray(train_features).reshape(len(train_features), -1)
     test_features = np.asarray(test_features).reshape(len(test_features), -1)
     predictions = []
     with threadpool_limits(1):
         for draw in range(draws):
             chosen = take_per_class(train_labels, labels_per_class=labels_per_class, seed=draw)
-            classifier = _standardised(build_classifier()).fit(train_features[chosen], train_labels[chosen])
+            classifier = make_pipeline(StandardScaler(), build_classifier())
+            classifier.fit(train_features[chosen], train_labels[chosen])
             predictions.append(classifier.predict(test_features))
     return np.stack(predictions)
-
-
-def _standardised(classifier: Any) -> Any:
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    return make_pipeline(StandardScaler(), classifier)
 
 
 def accuracy_per_draw(predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -260,20 +232,11 @@ def label_curve(
     draws: int = 3,
 ) -> np.ndarray:
     """Return test accuracies, (draws, len(label_counts)): one column for each number of labels per class."""
-    columns = [
-        accuracy_per_draw(
-            predict_per_draw(
-                train_features,
-                train_labels,
-                test_features,
-                build_classifier=build_classifier,
-                labels_per_class=count,
-                draws=draws,
-            ),
-            test_labels,
-        )
-        for count in label_counts
-    ]
+    settings = {"build_classifier": build_classifier, "draws": draws}
+    columns = []
+    for count in label_counts:
+        predictions = predict_per_draw(train_features, train_labels, test_features, labels_per_class=count, **settings)
+        columns.append(accuracy_per_draw(predictions, test_labels))
     return np.stack(columns, axis=1)
 
 
@@ -287,16 +250,9 @@ def classifier_grid(
     draws: int = 3,
 ) -> dict[tuple[str, str, int], np.ndarray]:
     """Return predictions (draws, tests) for every triple of layer, classifier and number of labels per class."""
-    return {
-        (layer, name, count): predict_per_draw(
-            train_features[layer],
-            train_labels,
-            test_features[layer],
-            build_classifier=build_classifier,
-            labels_per_class=count,
-            draws=draws,
-        )
-        for layer in train_features
-        for name, build_classifier in classifiers.items()
-        for count in label_counts
-    }
+    predictions = {}
+    for layer, (name, build), count in itertools.product(train_features, classifiers.items(), label_counts):
+        given = train_features[layer], train_labels, test_features[layer]
+        settings = {"build_classifier": build, "labels_per_class": count, "draws": draws}
+        predictions[layer, name, count] = predict_per_draw(*given, **settings)
+    return predictions

@@ -1,8 +1,8 @@
-"""Fine-tuning in parts: choose what may change, split a network at a layer, join it again, see what moved.
+"""Fine-tuning in parts: build a classifier, choose what may change, cut the network there, train the rest, see what moved.
 
 The part of a network that is frozen answers the same to the same image, epoch after epoch. `split_model` cuts it off, so
-that its answers can be computed once (`helpers.features.extract_features`) and only the rest is trained. Notebook 06
-writes the first of these steps out before it uses them from here.
+that its answers can be computed once (`helpers.features.extract_features`) and only the rest is trained: that is how
+`fine_tune`, `train_head` and `predict_probabilities` work. Notebook 06 writes the steps out before it uses them from here.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.augmentation import steps_per_epoch, view_batches
+from helpers.augmentation import view_batches
 from helpers.features import extract_features
 from helpers.vgg16 import preprocess_vgg16
 
 if TYPE_CHECKING:
     import keras
 
-
-HEADS = ("avg", "flatten")
-STARTS = ("zeros", "random")
+LOSS = "sparse_categorical_crossentropy"
+BATCH_SIZE = 64  # images that are predicted at a time
 
 
 def build_classifier(
@@ -46,17 +45,16 @@ def build_classifier(
     from keras import Model, layers
     from keras.initializers import GlorotUniform
 
-    if pooling not in HEADS:
+    if pooling not in ("avg", "flatten"):
         raise ValueError(f'pooling is {pooling!r}; choose "avg" or "flatten".')
-    if start not in STARTS:
+    if start not in ("zeros", "random"):
         raise ValueError(f'start is {start!r}; choose "zeros" or "random".')
     x = base_model.outputs[0]
     if len(x.shape) == 4:
         pool = layers.GlobalAveragePooling2D if pooling == "avg" else layers.Flatten
         x = pool(name="pooling")(x)
     if hidden:
-        first_kernel = GlorotUniform(seed=seed + 1)
-        x = layers.Dense(hidden, activation="relu", kernel_initializer=first_kernel, name="hidden")(x)
+        x = layers.Dense(hidden, activation="relu", kernel_initializer=GlorotUniform(seed=seed + 1), name="hidden")(x)
     if dropout:
         x = layers.Dropout(dropout, seed=seed, name="dropout")(x)
     kernel = "zeros" if start == "zeros" else GlorotUniform(seed=seed)
@@ -100,82 +98,6 @@ def split_model(model: keras.Model, layer_name: str) -> tuple[keras.Model, keras
     return first, second
 
 
-def join_model(first: keras.Model, second: keras.Model) -> keras.Model:
-    """Return one flat model that does what `second` does with the output of `first`, with the layers of both.
-
-    The counterpart of `split_model`: the result has the layers by name, can be saved, and predicts without the parts.
-    """
-    from keras import Model
-
-    given, wanted = tuple(first.outputs[0].shape), tuple(second.inputs[0].shape)
-    if given != wanted:
-        raise ValueError(f"the first part gives {given} and the second one wants {wanted}: they do not fit.")
-    twice = {layer.name for layer in first.layers} & {layer.name for layer in second.layers if layer.weights}
-    if twice:
-        raise ValueError(f"both parts have a layer named {', '.join(sorted(twice))}; names have to differ.")
-    continued = second.call(first.outputs[0])  # layer by layer; second(...) would become one nested layer
-    return Model(first.inputs[0], continued, name=f"{first.name}_joined")
-
-
-def layer_distances(model: keras.Model, reference: keras.Model) -> dict[str, float]:
-    """Return how far the kernel of each layer is from the layer of the same name in `reference`.
-
-    The distance is the norm of the difference divided by the norm of the reference's kernel: 0 has not moved, 1 has moved
-    as far as the kernel is long; a kernel that was all zeros has an infinite distance once it moves. Layers without a
-    counterpart (a new head) are left out.
-    """
-    known = {layer.name: layer for layer in reference.layers if layer.weights}
-    distances = {}
-    for layer in model.layers:
-        if layer.weights and layer.name in known:
-            now, before = (np.asarray(one.get_weights()[0]) for one in (layer, known[layer.name]))
-            if now.shape != before.shape:
-                raise ValueError(f"{layer.name} has shape {now.shape} here and {before.shape} in the reference.")
-            way, length = float(np.linalg.norm(now - before)), float(np.linalg.norm(before))
-            distances[layer.name] = way / length if length else math.inf if way else 0.0
-    return distances
-
-
-def layer_position(model: keras.Model, layer_name: str, *, whole: bool = False) -> int:
-    """Return where in `model.layers` the layer stands; unless `whole`, "block5" stands for the first layer of block 5."""
-    names = [layer.name for layer in model.layers]
-    for position, name in enumerate(names):
-        if name == layer_name or (not whole and name.startswith(f"{layer_name}_")):
-            return position
-    raise ValueError(f"{model.name} has no layer {layer_name!r}; choose from: {', '.join(names)}.")
-
-
-BATCH_SIZE = 64  # images that are predicted at a time
-LOSS = "sparse_categorical_crossentropy"
-
-
-def train_head(
-    model: keras.Model,
-    images: np.ndarray,
-    labels: np.ndarray,
-    *,
-    learning_rate: float = 1e-3,
-    epochs: int = 40,
-    batch_size: int = 32,
-    seed: int = 0,
-) -> keras.callbacks.History:
-    """Return the history of training only what follows the layer "pooling" of `model`, from `build_classifier`.
-
-    `images` are raw pixels (n, height, width, 3) from 0 to 255. With (views, n, height, width, 3) each epoch takes the
-    next view of every image. Adam; the weights of `model` change in place.
-    """
-    return fine_tune(
-        model,
-        images,
-        labels,
-        first_trainable=_layer_after(model, "pooling"),
-        learning_rate=learning_rate,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-    )
-
-
 def fine_tune(
     model: keras.Model,
     images: np.ndarray,
@@ -207,12 +129,32 @@ def fine_tune(
         validation_data = (frozen_output(model, validation_data[0], layer_name=cut), validation_data[1])
     return tail.fit(
         view_batches(shown, labels, batch_size=batch_size, seed=seed),
-        steps_per_epoch=steps_per_epoch(len(labels), batch_size=batch_size),
+        steps_per_epoch=math.ceil(len(labels) / batch_size),
         epochs=epochs,
         validation_data=validation_data,
         callbacks=list(callbacks),
         shuffle=False,  # view_batches has shuffled already
         verbose=0,
+    )
+
+
+def train_head(
+    model: keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    learning_rate: float = 1e-3,
+    epochs: int = 40,
+    **settings: Any,
+) -> keras.callbacks.History:
+    """Return the history of training only what follows the layer "pooling" of `model`, from `build_classifier`.
+
+    `images` are raw pixels as for `fine_tune`, which takes the other `settings` too, such as `seed`. The weights of
+    `model` change in place.
+    """
+    first = model.layers[layer_position(model, "pooling", whole=True) + 1].name
+    return fine_tune(
+        model, images, labels, first_trainable=first, learning_rate=learning_rate, epochs=epochs, **settings
     )
 
 
@@ -238,6 +180,34 @@ def frozen_output(model: keras.Model, images: np.ndarray, *, layer_name: str | N
     return extract_features(images, base_model=model, layers=layer_name, pooling=None)
 
 
+def layer_distances(model: keras.Model, reference: keras.Model) -> dict[str, float]:
+    """Return how far the kernel of each layer is from the layer of the same name in `reference`.
+
+    The distance is the norm of the difference divided by the norm of the reference's kernel: 0 has not moved, 1 has moved
+    as far as the kernel is long; a kernel that was all zeros has an infinite distance once it moves. Layers without a
+    counterpart (a new head) are left out.
+    """
+    known = {layer.name: layer for layer in reference.layers if layer.weights}
+    distances = {}
+    for layer in model.layers:
+        if layer.weights and layer.name in known:
+            now, before = layer.get_weights()[0], known[layer.name].get_weights()[0]
+            if now.shape != before.shape:
+                raise ValueError(f"{layer.name} has shape {now.shape} here and {before.shape} in the reference.")
+            way, length = float(np.linalg.norm(now - before)), float(np.linalg.norm(before))
+            distances[layer.name] = way / length if length else math.inf if way else 0.0
+    return distances
+
+
+def layer_position(model: keras.Model, layer_name: str, *, whole: bool = False) -> int:
+    """Return where in `model.layers` the layer stands; unless `whole`, "block5" stands for the first layer of block 5."""
+    names = [layer.name for layer in model.layers]
+    for position, name in enumerate(names):
+        if name == layer_name or (not whole and name.startswith(f"{layer_name}_")):
+            return position
+    raise ValueError(f"{model.name} has no layer {layer_name!r}; choose from: {', '.join(names)}.")
+
+
 def _trainable_part(model: keras.Model, first_trainable: str) -> tuple[keras.Model, str | None]:
     """Return the model from the first trainable layer on, and the name of the layer whose output it wants."""
     first = layer_position(model, first_trainable)
@@ -245,7 +215,3 @@ def _trainable_part(model: keras.Model, first_trainable: str) -> tuple[keras.Mod
         return model, None
     cut = model.layers[first - 1].name
     return split_model(model, cut)[1], cut
-
-
-def _layer_after(model: keras.Model, layer_name: str) -> str:
-    return model.layers[layer_position(model, layer_name, whole=True) + 1].name

@@ -22,14 +22,13 @@ from helpers.evaluation import Calibration
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
 # Eight colours that stay apart for colour-blind eyes, from Okabe and Ito, "Color Universal Design", 2008. The yellow is
 # left out: it is too pale for a line on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SEQUENTIAL = "cividis"
 
-STYLE: dict[str, Any] = {
+STYLE = {
     "axes.grid": True,
     "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
     "axes.spines.right": False,
@@ -48,6 +47,16 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 2,
 }
 matplotlib.rcParams.update(STYLE)
+
+# Colour and line of each state of a layer. The word stands in the box as well, so that nothing hangs on the colour.
+STATES = {
+    "": ("#FFFFFF", "-"),
+    "frozen": ("#D3E4F2", "-"),
+    "trained": ("#F6C37A", "-"),
+    "new": ("#8FD3BC", "-"),
+    "held back": ("#FBE3BF", "--"),
+}
+WIDTH, HEIGHT, STEP = 1.0, 0.62, 1.25  # of the box of a layer, and from one box to the next
 
 
 def new_axes(*, rows: int = 1, columns: int = 1, size: tuple[float, float] | None = None) -> Any:
@@ -113,10 +122,9 @@ def plot_images(
     grid = np.atleast_1d(new_axes(rows=rows, columns=columns, size=size)).reshape(-1)
     for axes in grid:
         axes.axis("off")
-    for index, (axes, image) in enumerate(zip(grid, images, strict=False)):
+    for axes, image, title in zip(grid, images, [""] * count if titles is None else titles, strict=False):
         axes.imshow(image, cmap=cmap)
-        if titles is not None:
-            axes.set_title(titles[index], fontsize=8, loc="center", weight="normal")
+        axes.set_title(title, fontsize=8, loc="center", weight="normal")
     return grid
 
 
@@ -180,38 +188,26 @@ def plot_confusion(
     labels: np.ndarray, predictions: np.ndarray, *, class_names: Sequence[str], ax: Axes | None = None
 ) -> Axes:
     """Return Axes with the confusion matrix: rows are true classes, columns are predicted ones, cells are counts."""
+    from sklearn.metrics import confusion_matrix
+
     count = len(class_names)
     counts = np.zeros((count, count), dtype=int)
-    np.add.at(counts, (np.asarray(labels), np.asarray(predictions)), 1)
+    if len(labels):  # scikit-learn wants at least one
+        counts = confusion_matrix(labels, predictions, labels=range(count))
+    if counts.sum() != len(labels):
+        raise ValueError(f"labels or predictions hold classes outside 0 to {count - 1}, the places in class_names.")
     ax = ax if ax is not None else new_axes(size=(0.42 * count + 2.0, 0.36 * count + 1.6))
-    ax.imshow(counts, cmap="Blues", vmin=0, vmax=max(1, counts.sum(axis=1).max()))
+    largest = counts.sum(axis=1).max()
+    ax.imshow(counts, cmap="Blues", vmin=0, vmax=max(1, largest))
     for row, column in np.argwhere(counts):
-        dark = counts[row, column] > 0.5 * counts.sum(axis=1).max()
-        ax.text(
-            column,
-            row,
-            counts[row, column],
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="white" if dark else "black",
-        )
+        number = counts[row, column]
+        color = "white" if number > 0.5 * largest else "black"
+        ax.text(column, row, number, ha="center", va="center", fontsize=8, color=color)
     ax.set_xticks(range(count), class_names, rotation=45, ha="right", fontsize=8)
     ax.set_yticks(range(count), class_names, fontsize=8)
     ax.set(xlabel="predicted", ylabel="true")
     ax.grid(visible=False)
     return ax
-
-
-# Colour and line of each state. The word stands in the box as well, so that nothing hangs on the colour.
-STATES = {
-    "": ("#FFFFFF", "-"),
-    "frozen": ("#D3E4F2", "-"),
-    "trained": ("#F6C37A", "-"),
-    "new": ("#8FD3BC", "-"),
-    "held back": ("#FBE3BF", "--"),
-}
-WIDTH, HEIGHT, STEP = 1.0, 0.62, 1.25  # of a box, and from one box to the next
 
 
 def plot_layers(networks: Mapping[str, Mapping[str, str]], *, ax: Axes | None = None) -> Axes:
@@ -228,8 +224,8 @@ def plot_layers(networks: Mapping[str, Mapping[str, str]], *, ax: Axes | None = 
         for column, (layer, state) in enumerate(layers.items()):
             _box(ax, STEP * column, -row, layer, state)
             if column:
-                ends = {"xy": (STEP * column, -row), "xytext": (STEP * (column - 1) + WIDTH, -row)}
-                ax.annotate("", **ends, arrowprops={"arrowstyle": "->", "color": "#444444"})
+                before, arrow = STEP * (column - 1) + WIDTH, {"arrowstyle": "->", "color": "#444444"}
+                ax.annotate("", xy=(STEP * column, -row), xytext=(before, -row), arrowprops=arrow)
     ax.set(xlim=(-2.0, STEP * longest), ylim=(0.5 - len(networks), 0.5))
     ax.axis("off")
     return ax

@@ -1,103 +1,111 @@
-"""What one wants around `fit()`: curves that grow while it runs, and a run that goes on where it was interrupted.
+"""What one wants around `fit()`: curves that grow, a run that goes on where it was interrupted, devices, recorded runs.
 
+In this order: `live_curves`; `fit_resumable`; `choose_precision` and `fit_on_devices`; `load_runs` and `recorded_values`.
 The rest comes from Keras: `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau`. Keras's `BackupAndRestore` is not used
 here: it writes weights and epoch into two files one after the other, so that a run that is killed in between repeats an
-epoch on weights that have seen it. Importing this module imports Keras.
+epoch on weights that have seen it.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import math
 import time
 import warnings
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
-import keras
 import numpy as np
 from IPython.display import display
 
-from helpers.augmentation import steps_per_epoch, view_batches
+from helpers.augmentation import view_batches
 from helpers.plots import figure_png, image_html, new_axes, plot_curves
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-
 CURVES = "Loss and accuracy after every epoch."
-BETWEEN_MOVES = 0.25  # seconds
-KEPT = 2  # states on disk: the last one, and the one before it in case the last cannot be read
+SECONDS_BETWEEN_MOVES = 0.25  # of the progress bar
+STATES_KEPT = 2  # on disk: the last one, and the one before it in case the last cannot be read
+RUNS_FOLDER = Path(__file__).with_name("runs")
 
 
-class LiveCurves(keras.callbacks.Callback):
-    """Shows, while `fit()` runs, how far it is, and after every epoch loss and accuracy; the picture stays when it ends.
+def live_curves(*, epochs: int) -> keras.callbacks.LambdaCallback:
+    """Return a callback that shows, while `fit()` runs, how far it is, and after every epoch loss and accuracy.
 
-    `epochs` is the number that `fit()` is asked for. `widget` is what is shown; its alternative text names the curves and
-    no digits.
+    `epochs` is the number that `fit()` is asked for. The picture stays when `fit()` ends. What is shown is the `widget` of
+    the callback; its alternative text names the curves and no digits.
     """
+    from keras.callbacks import LambdaCallback
 
-    def __init__(self, *, epochs: int) -> None:
-        super().__init__()
-        self.epochs, self.logs, self.widget = epochs, [], CurvesWidget()
-        self.shown, self.last, self.first = None, 0.0, 0
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Put the widget below the cell, once."""
-        if self.shown is None:
-            self.widget.draw(self.logs, epochs=self.epochs)
-            self.shown = display(self.widget, display_id=True)
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Remember where a resumed run goes on."""
-        if not self.logs:
-            self.first = epoch
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Move the progress bar, a few times a second."""
-        steps, now = self.params.get("steps"), time.monotonic()
-        if steps and now - self.last > BETWEEN_MOVES:
-            self.last = now
-            self.widget.move(self.first + len(self.logs) + (batch + 1) / steps, epochs=self.epochs)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Add an epoch to the curves and draw them anew."""
-        self.logs.append(dict(logs or {}))
-        self.widget.draw(self.logs, epochs=self.epochs, first=self.first)
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Give the last picture to pages that show no widgets, too: what was sent when training began was empty."""
-        if self.shown is not None:
-            self.shown.update(self.widget)
+    widget = CurvesWidget(epochs=epochs)
+    callback = LambdaCallback(
+        on_train_begin=lambda logs: widget.show(),
+        on_epoch_begin=lambda epoch, logs: widget.begin(epoch),
+        on_train_batch_end=lambda batch, logs: widget.move(batch + 1, steps=callback.params.get("steps")),
+        on_epoch_end=lambda epoch, logs: widget.add(logs),
+        on_train_end=lambda logs: widget.shown and widget.shown.update(widget),  # for pages that show no widgets
+        widget=widget,
+    )
+    return callback
 
 
 class CurvesWidget(widgets.HTML):
     """Curves and a progress bar in HTML, with alternative text; where no kernel runs, a plain PNG takes their place."""
 
-    png, picture = b"", ""
+    def __init__(self, *, epochs: int) -> None:
+        super().__init__()
+        self.epochs, self.first, self.logs = epochs, 0, []  # `first` epochs were done before an interruption
+        self.png, self.picture, self.moved, self.shown = b"", "", 0.0, None
 
-    def draw(self, logs: Sequence[dict[str, float]], *, epochs: int, first: int = 0) -> None:
-        """Draw the curves of the epochs so far, of which `first` were done before an interruption."""
-        done = first + len(logs)
+    def show(self) -> None:
+        """Put the widget below the cell, once."""
+        if self.shown is None:
+            self.draw()
+            self.shown = display(self, display_id=True)
+
+    def begin(self, epoch: int) -> None:
+        """Remember where a resumed run goes on."""
+        if not self.logs:
+            self.first = epoch
+
+    def move(self, batches: int, *, steps: int | None) -> None:
+        """Move the progress bar within an epoch, a few times a second."""
+        now = time.monotonic()
+        if steps and now - self.moved > SECONDS_BETWEEN_MOVES:
+            self.moved = now
+            self.set_bar(self.first + len(self.logs) + batches / steps)
+
+    def add(self, logs: dict[str, float]) -> None:
+        """Add an epoch to the curves and draw them anew."""
+        self.logs.append(dict(logs))
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw the curves of the epochs so far."""
+        done = self.first + len(self.logs)
         grid = new_axes(columns=2, size=(8.4, 3.0))
         for axes, key in zip(grid, ("loss", "accuracy"), strict=True):
             names = {"training": key, "validation": f"val_{key}"}
-            curves = {name: np.array([one[of] for one in logs]) for name, of in names.items() if logs and of in logs[0]}
+            known = {name: of for name, of in names.items() if self.logs and of in self.logs[0]}
+            curves = {name: np.array([logs[of] for logs in self.logs]) for name, of in known.items()}
             if curves:
-                plot_curves(range(first + 1, done + 1), curves, xlabel="epoch", ylabel=key, ax=axes)
-            axes.set(xlim=(0.5, epochs + 0.5), xlabel="epoch", ylabel=key)
+                plot_curves(range(self.first + 1, done + 1), curves, xlabel="epoch", ylabel=key, ax=axes)
+            axes.set(xlim=(0.5, self.epochs + 0.5), xlabel="epoch", ylabel=key)
             axes.xaxis.get_major_locator().set_params(integer=True)
-        grid[0].set_title(f"epoch {done} of {epochs}")
+        grid[0].set_title(f"epoch {done} of {self.epochs}")
         self.png = figure_png(grid[0].get_figure())
         self.picture = image_html(self.png, alt=CURVES)
-        self.move(done, epochs=epochs)
+        self.set_bar(done)
 
-    def move(self, done: float, *, epochs: int) -> None:
+    def set_bar(self, done: float) -> None:
         """Set the progress bar to so many epochs; a part of an epoch counts."""
-        bar = f'<progress aria-label="epochs" max="{epochs}" value="{done:.2f}" style="width: 100%"></progress>'
+        bar = f'<progress aria-label="epochs" max="{self.epochs}" value="{done:.2f}" style="width: 100%"></progress>'
         self.value = bar + self.picture
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
@@ -106,31 +114,6 @@ class CurvesWidget(widgets.HTML):
         if self.png:
             bundle |= {"image/png": self.png, "text/html": self.value}
         return bundle
-
-
-class SaveState(keras.callbacks.Callback):
-    """Saves weights, optimizer and history after every epoch, as one step: there is no state between two epochs."""
-
-    def __init__(self, folder: str | Path, *, settings: dict[str, Any], history: dict[str, list]) -> None:
-        super().__init__()
-        self.folder, self.settings = Path(folder), settings
-        self.history = {name: list(values) for name, values in history.items()}
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Write the state of this epoch, then remove those that are no longer needed."""
-        for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(float(value))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = _state(self.folder, epoch + 1)
-        seeds = [np.asarray(state).tolist() for state in _seeds(self.model)]
-        text = json.dumps({"settings": self.settings, "history": self.history, "seeds": seeds})
-        _history(path).write_text(text, encoding="utf-8")
-        temporary = self.folder / "unfinished.weights.h5"
-        self.model.save_weights(temporary, overwrite=True)
-        temporary.replace(path)  # from here on this epoch counts
-        for old in _states(self.folder)[KEPT:]:
-            _history(old).unlink(missing_ok=True)
-            old.unlink()
 
 
 def fit_resumable(
@@ -153,75 +136,77 @@ def fit_resumable(
     `EarlyStopping`, begins anew. `views` is (views, n, ...). Raises ValueError when the folder holds a run of another model
     or with other settings.
     """
+    from keras.callbacks import LambdaCallback
+
     settings = {"images": len(labels), "views": len(views), "batch_size": batch_size, "seed": seed}
-    settings |= {"weights": [list(weight.shape) for weight in model.weights]}
-    first, history = load_state(model, folder, settings=settings)
-    saver = SaveState(folder, settings=settings, history=history)
+    settings |= {"weights": [list(variable.shape) for variable in _state(model)]}
+    first, history = _load_state(model, Path(folder), settings)
+    save = functools.partial(_save_state, model, Path(folder), settings, history)
     if first < epochs:
         model.fit(
             view_batches(views, labels, batch_size=batch_size, seed=seed, first_epoch=first),
-            steps_per_epoch=steps_per_epoch(len(labels), batch_size=batch_size),
+            steps_per_epoch=math.ceil(len(labels) / batch_size),
             initial_epoch=first,
             epochs=epochs,
             validation_data=validation_data,
-            callbacks=[saver, *callbacks],
+            callbacks=[LambdaCallback(on_epoch_end=save), *callbacks],
             shuffle=False,  # view_batches has shuffled
             verbose=0,
         )
-    return saver.history
+    return history
 
 
-def load_state(model: keras.Model, folder: str | Path, *, settings: dict[str, Any]) -> tuple[int, dict[str, list]]:
-    """Return how many epochs are done and their history, and load weights and optimizer of the last one into `model`.
+def _state(model):
+    """Return all variables that training changes: weights, the seeds of layers such as dropout, and the optimizer's own."""
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    seeds = [variable for variable in model.variables if "seed_generator" in variable.path]
+    return [*model.weights, *seeds, *model.optimizer.variables]
+
+
+def _save_state(model, folder, settings, history, epoch, logs):
+    """Save the variables and the history after an epoch in one file: there is no state between two epochs."""
+    for name, value in logs.items():
+        history.setdefault(name, []).append(float(value))
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / "unfinished.npz"
+    values = [np.asarray(variable) for variable in _state(model)]
+    np.savez(temporary, *values, run=json.dumps({"settings": settings, "history": history}))
+    temporary.replace(folder / f"epoch_{epoch + 1:04d}.npz")  # from here on this epoch counts
+    for old in _saved(folder)[STATES_KEPT:]:
+        old.unlink()
+
+
+def _load_state(model, folder, settings):
+    """Return how many epochs are done and their history, and give `model` the variables of the last one.
 
     Nothing saved yet: 0 and an empty history. A state that cannot be read is passed over with a warning; when none can,
     the ValueError says so, since starting anew would throw the run away.
     """
-    states = _states(Path(folder))
-    for path in states:
+    for path in _saved(folder):
         try:
-            kept = json.loads(_history(path).read_text(encoding="utf-8"))
-            _compare(kept["settings"], settings, folder)
-            if not model.optimizer.built:
-                model.optimizer.build(model.trainable_variables)
-            model.load_weights(path)
-            for state, value in zip(_seeds(model), kept["seeds"], strict=True):
-                state.assign(value)
-        except (OSError, KeyError, json.JSONDecodeError) as error:
+            with np.load(path) as file:
+                run = json.loads(str(file["run"]))
+                values = [file[name] for name in file.files if name != "run"]
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
             warnings.warn(f"{path.name} cannot be read ({error}); the epoch before is taken.", stacklevel=3)
             continue
-        return int(path.name.split("_")[1].split(".")[0]), kept["history"]
-    if states:
+        for name, value in settings.items():
+            if run["settings"][name] != value:
+                other = f"another run: {name} is {run['settings'][name]} there and {value} here"
+                what = "another model" if name == "weights" else other
+                raise ValueError(f"{folder} holds the states of {what}. Give another folder, or remove this one.")
+        for variable, value in zip(_state(model), values, strict=True):
+            variable.assign(value)
+        return int(path.stem.removeprefix("epoch_")), run["history"]
+    if _saved(folder):
         raise ValueError(f"no state in {folder} can be read. Remove the folder to start anew, or give another one.")
     return 0, {}
 
 
-def _compare(there: dict[str, Any], here: dict[str, Any], folder: str | Path) -> None:
-    for name, value in here.items():
-        if there[name] != value:
-            what = (
-                "another model" if name == "weights" else f"another run: {name} is {there[name]} there and {value} here"
-            )
-            raise ValueError(f"{folder} holds the states of {what}. Give another folder, or remove this one.")
-
-
-def _seeds(model: keras.Model) -> list[keras.Variable]:
-    """Return the states of random layers such as dropout, which `save_weights` leaves out."""
-    return [variable for variable in model.variables if "seed_generator" in variable.path]
-
-
-def _state(folder: Path, epoch: int) -> Path:
-    return folder / f"epoch_{epoch:04d}.weights.h5"
-
-
-def _history(state: Path) -> Path:
-    """Return the file that goes with a state: settings, history, seeds."""
-    return state.with_name(state.name.replace(".weights.h5", ".json"))
-
-
-def _states(folder: Path) -> list[Path]:
-    """Return the saved states, the last one first."""
-    return sorted(folder.glob("epoch_*.weights.h5"), reverse=True)
+def _saved(folder):
+    """Return the files of the saved states, the last one first."""
+    return sorted(folder.glob("epoch_*.npz"), reverse=True)
 
 
 def choose_precision() -> str:
@@ -235,35 +220,6 @@ def choose_precision() -> str:
     gpus = tf.config.list_physical_devices("GPU")
     able = [tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus]
     return "mixed_float16" if able and min(able) >= (7, 0) else "float32"
-
-
-FOLDER = Path(__file__).with_name("runs")
-
-
-@functools.cache
-def _read(name: str) -> dict[str, Any]:
-    path = FOLDER / f"{name}.json"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json"))) or "none"
-        raise ValueError(f"no runs are recorded as {name!r}; recorded are: {known}.")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def load_runs(name: str, **wanted: Any) -> list[dict[str, Any]]:
-    """Return the recorded runs of "fine_tuning" or "augmentation" whose settings equal `wanted`, a dict each.
-
-    Settings are `data`, `labels_per_class`, `first_trainable`, `learning_rate`, `head_start`, `views`, `seed`; results are
-    accuracies from 0 to 1, losses in nats. Raises ValueError when no run is like that.
-    """
-    runs = [run for run in _read(name)["runs"] if all(run[key] == value for key, value in wanted.items())]
-    if not runs:
-        raise ValueError(f"no recorded run of {name!r} has {wanted}.")
-    return runs
-
-
-def recorded_values(name: str, key: str, **wanted: Any) -> np.ndarray:
-    """Return one result of all runs like `wanted`, as an array with a row for each run (usually seeds)."""
-    return np.array([run[key] for run in load_runs(name, **wanted)])
 
 
 def fit_on_devices(
@@ -300,7 +256,7 @@ def fit_on_devices(
 
 
 def _step(model, images, labels):
-    """Take one step on this device's part of a batch, and return its share of the mean loss of the whole batch."""
+    """Return this device's share of the mean loss of the whole batch, after one step with all of them."""
     import tensorflow as tf
     from keras import losses, ops
 
@@ -312,3 +268,29 @@ def _step(model, images, labels):
     gradients = tape.gradient(loss, model.trainable_variables)
     model.optimizer.apply(gradients, model.trainable_variables)  # adds up the gradients of all devices
     return loss
+
+
+def load_runs(name: str, **wanted: Any) -> list[dict[str, Any]]:
+    """Return the recorded runs of "fine_tuning" or "augmentation" whose settings equal `wanted`, a dict each.
+
+    Settings are `data`, `labels_per_class`, `first_trainable`, `learning_rate`, `head_start`, `views`, `seed`; results are
+    accuracies from 0 to 1, losses in nats. Raises ValueError when no run is like that.
+    """
+    runs = [run for run in _read_runs(name) if all(run[key] == value for key, value in wanted.items())]
+    if not runs:
+        raise ValueError(f"no recorded run of {name!r} has {wanted}.")
+    return runs
+
+
+def recorded_values(name: str, key: str, **wanted: Any) -> np.ndarray:
+    """Return one result of all runs like `wanted`, as an array with a row for each run (usually seeds)."""
+    return np.array([run[key] for run in load_runs(name, **wanted)])
+
+
+@functools.cache
+def _read_runs(name):
+    path = RUNS_FOLDER / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in RUNS_FOLDER.glob("*.json"))) or "none"
+        raise ValueError(f"no runs are recorded as {name!r}; recorded are: {known}.")
+    return json.loads(path.read_text(encoding="utf-8"))["runs"]

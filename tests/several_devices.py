@@ -1,12 +1,12 @@
-"""One small training, on one device or several: `python several_devices.py one|mirrored|workers [fit]`.
+"""One small training, on one device and on several: `python several_devices.py`.
 
-Prints the number of replicas, the losses and a sum of the weights as JSON. With "fit" it trains with Keras's own `fit()`.
-For "workers" TF_CONFIG says which processes take part.
+Prints the number of replicas, the losses and a sum of the weights as JSON, of each way to train. With TF_CONFIG, which
+says which processes take part, the only way is "workers"; otherwise they are "one" device, and two logical ones, which
+stand for two GPUs: "mirrored", and "fit", which is the same with Keras's own `fit()`.
 """
 
 import json
 import os
-import sys
 
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 import keras
@@ -17,13 +17,14 @@ from helpers.fine_tuning import build_classifier, freeze_before
 from helpers.training import fit_on_devices
 
 
-def strategy(name: str) -> tf.distribute.Strategy:
-    """Return the strategy of that name; two logical devices stand for two GPUs."""
-    if name == "mirrored":
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    return tf.distribute.MultiWorkerMirroredStrategy() if name == "workers" else tf.distribute.get_strategy()
+def strategies() -> dict[str, tf.distribute.Strategy]:
+    """Return the strategy of each way to train."""
+    if "TF_CONFIG" in os.environ:
+        return {"workers": tf.distribute.MultiWorkerMirroredStrategy()}
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    return {"one": tf.distribute.get_strategy(), "mirrored": mirrored, "fit": mirrored}
 
 
 def build() -> keras.Model:
@@ -38,21 +39,20 @@ def build() -> keras.Model:
     return model
 
 
-def main() -> None:
-    """Train for three epochs on 36 images, in batches of 16, 16 and 4."""
+def train(way: str, strategy: tf.distribute.Strategy) -> dict:
+    """Return the result of three epochs on 36 images, in batches of 16, 16 and 4."""
     random = np.random.default_rng(0)
     images, labels = random.normal(size=(36, 8, 8, 3)).astype("float32"), random.integers(0, 3, 36)
-    chosen = strategy(sys.argv[1])
-    if "fit" in sys.argv:
-        with chosen.scope():
+    if way == "fit":
+        with strategy.scope():
             model = build()
         fitted = model.fit(images, labels, batch_size=16, epochs=3, shuffle=False, verbose=0)
         losses = fitted.history["loss"]
     else:
-        model, losses = fit_on_devices(build, images, labels, strategy=chosen, epochs=3, batch_size=16)
+        model, losses = fit_on_devices(build, images, labels, strategy=strategy, epochs=3, batch_size=16)
     weights = float(sum(np.abs(weight).sum() for weight in model.get_weights()))
-    print(json.dumps({"replicas": chosen.num_replicas_in_sync, "loss": losses, "weights": weights}))
+    return {"replicas": strategy.num_replicas_in_sync, "loss": losses, "weights": weights}
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps({way: train(way, strategy) for way, strategy in strategies().items()}))

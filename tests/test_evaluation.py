@@ -1,4 +1,4 @@
-"""Tests of helpers.evaluation and helpers.plots_evaluation, against numbers worked out by hand."""
+"""Tests of helpers.evaluation and of the plots of its results, against numbers worked out by hand."""
 
 import numpy as np
 import pytest

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from helpers import features as experiments
+from helpers.features import accuracy_per_draw, classifier_grid, label_curve, predict_per_draw
 
 GENERATOR = np.random.default_rng(0)
 LABELS = np.repeat(np.arange(3), 8)
@@ -27,13 +27,13 @@ class Recorder(KNeighborsClassifier):
 def predict(**changes):
     settings = {"build_classifier": lambda: Recorder(1), "labels_per_class": 2, "draws": 4, **changes}
     Recorder.fitted = []
-    return experiments.predict_per_draw(FEATURES, LABELS, NEW, **settings)
+    return predict_per_draw(FEATURES, LABELS, NEW, **settings)
 
 
 def test_separate_classes_are_told_apart():
     predictions = predict()
     assert predictions.shape == (4, 18)
-    assert (experiments.accuracy_per_draw(predictions, NEW_LABELS) == 1).all()
+    assert (accuracy_per_draw(predictions, NEW_LABELS) == 1).all()
 
 
 def test_each_draw_has_the_same_number_of_each_class_and_other_images():
@@ -54,17 +54,17 @@ def test_the_scale_comes_from_the_drawn_images_alone():
 
 def test_accuracy_counts_each_draw_for_itself():
     predictions = np.array([[0, 1, 2], [0, 0, 0]])
-    assert experiments.accuracy_per_draw(predictions, np.array([0, 1, 2])) == pytest.approx([1, 1 / 3])
+    assert accuracy_per_draw(predictions, np.array([0, 1, 2])) == pytest.approx([1, 1 / 3])
 
 
 def test_label_curve_has_a_row_for_each_draw_and_a_column_for_each_count():
     settings = {"build_classifier": lambda: LogisticRegression(), "label_counts": [1, 3], "draws": 2}
-    curve = experiments.label_curve(FEATURES, LABELS, NEW, NEW_LABELS, **settings)
+    curve = label_curve(FEATURES, LABELS, NEW, NEW_LABELS, **settings)
     assert curve.shape == (2, 2) and curve.max() <= 1 and curve[:, 1].mean() > 0.9
 
 
 def test_classifier_grid_holds_every_combination():
-    grid = experiments.classifier_grid(
+    grid = classifier_grid(
         {"a": FEATURES, "b": -FEATURES},
         LABELS,
         {"a": NEW, "b": -NEW},

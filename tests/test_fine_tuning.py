@@ -1,4 +1,4 @@
-"""Tests of fine-tuning: splitting and joining, what is frozen, batches of views, both phases, and what was recorded."""
+"""Tests of fine-tuning: splitting, what is frozen, batches of views, both phases, and what was recorded."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from helpers.data import load_digit_images
-from helpers.training import FOLDER, load_runs, recorded_values
+from helpers.training import RUNS_FOLDER, load_runs, recorded_values
 
 
 def build(*, start="zeros", seed=0, **head):
@@ -62,35 +62,24 @@ def test_what_is_frozen():
         freeze_before(model, "block5")
 
 
-def test_split_parts_do_together_what_the_whole_does(images, tmp_path):
-    import keras
-
-    from helpers.fine_tuning import join_model, split_model
+def test_split_parts_do_together_what_the_whole_does(images):
+    from helpers.fine_tuning import split_model
 
     model = build(start="random")
     first, second = split_model(model, "block1_pool")
     assert second.get_layer("block2_conv1") is model.get_layer("block2_conv1"), "layers are shared"
     together = answers(second, np.asarray(first(images.astype("float32"))))
     np.testing.assert_array_equal(together, answers(model, images))
-    joined = join_model(first, second)
-    assert [layer.name for layer in joined.layers[1:]] == [layer.name for layer in model.layers[1:]]
-    joined.save(tmp_path / "joined.keras")
-    loaded = keras.models.load_model(tmp_path / "joined.keras")
-    np.testing.assert_allclose(answers(loaded, images), together, rtol=1e-5)
 
 
-def test_parts_that_do_not_fit():
+def test_where_a_model_cannot_be_split():
     import keras
     from keras import layers
 
-    from helpers.fine_tuning import join_model, split_model
+    from helpers.fine_tuning import split_model
 
-    model = build()
-    first, second = split_model(model, "block1_pool")
-    with pytest.raises(ValueError, match="do not fit"):
-        join_model(model, second)
     with pytest.raises(ValueError, match="no layer .block1."):
-        split_model(model, "block1")
+        split_model(build(), "block1")
     inputs = keras.Input((4,))
     a = layers.Dense(4, name="a")(inputs)
     around = keras.Model(inputs, layers.Add()([a, layers.Dense(4, name="b")(a)]))
@@ -200,7 +189,7 @@ def test_folders_hold_the_very_pixels(tmp_path):
 
 def test_recorded_runs_are_complete_and_found():
     for name, count in (("fine_tuning", 129), ("augmentation", 45)):
-        runs = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))["runs"]
+        runs = json.loads((RUNS_FOLDER / f"{name}.json").read_text(encoding="utf-8"))["runs"]
         assert len(runs) == count and all(0 <= run["test_accuracy"] <= 1 for run in runs)
     wanted = {"data": "digits", "labels_per_class": 10, "first_trainable": "block5", "learning_rate": 1e-4}
     assert [run["seed"] for run in load_runs("fine_tuning", head_start="trained", **wanted)] == [0, 1, 2]

@@ -36,6 +36,11 @@ def test_confusion_counts_true_classes_in_rows():
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
 
 
+def test_a_class_without_a_name_is_refused():
+    with pytest.raises(ValueError, match="outside 0 to 1"):
+        plots.plot_confusion(np.array([0, 1]), np.array([0, 2]), class_names=["cat", "dog"])
+
+
 def test_an_empty_confusion_matrix_can_be_drawn():
     axes = plots.plot_confusion(np.array([], int), np.array([], int), class_names=["cat", "dog"])
     assert axes.images[0].get_array().sum() == 0
@@ -73,3 +78,50 @@ def test_the_palette_keeps_its_distance_from_white():
     contrast = [1.05 / (luminance(color) + 0.05) for color in plots.PALETTE]
     assert min(contrast) > 2 and sum(ratio > 3 for ratio in contrast) >= 5
     assert len(set(plots.MARKERS)) == len(plots.PALETTE) == len(set(plots.PALETTE))
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts if text.get_text()]
+
+
+def test_a_row_for_each_network_and_a_box_for_each_layer():
+    axes = plots.plot_layers(
+        {
+            "from scratch": {"hidden": "new", "output": "new"},
+            "frozen": {"hidden": "frozen", "output": "trained"},
+        }
+    )
+    assert len(axes.patches) == 4
+    assert texts(axes).count("hidden") == 2 and texts(axes).count("new") == 2 and texts(axes).count("frozen") == 2
+    colours = [patch.get_facecolor() for patch in axes.patches]
+    assert colours[0] == colours[1] and len(set(colours)) == 3
+
+
+def test_the_second_line_and_the_state_share_a_text():
+    axes = plots.plot_layers({"VGG16": {"image\n64 x 64 x 3": "", "block 1\n32 x 32 x 64": "frozen"}})
+    assert {"image", "64 x 64 x 3", "block 1", "32 x 32 x 64\nfrozen"} <= set(texts(axes))
+
+
+def test_every_state_can_be_told_apart_without_colour():
+    axes = plots.plot_layers({"all": {f"layer {number}": state for number, state in enumerate(plots.STATES)}})
+    assert set(filter(None, plots.STATES)) <= set(texts(axes))
+
+
+def test_states_of_vgg16():
+    assert list(plots.vgg16_states("head").values()) == ["frozen"] * 5 + ["new"]
+    assert plots.vgg16_states("block 4", head="trained") == {
+        **dict.fromkeys(["block 1", "block 2", "block 3"], "frozen"),
+        **dict.fromkeys(["block 4", "block 5", "head"], "trained"),
+    }
+
+
+@pytest.mark.parametrize(
+    "call, said",
+    [
+        (lambda: plots.plot_layers({"a": {"block 1": "thawed"}}), "block 1 is 'thawed'.*'frozen'"),
+        (lambda: plots.vgg16_states("block5"), "first_trained is 'block5'.*block 5, head"),
+    ],
+)
+def test_errors_say_what_can_be_chosen(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()

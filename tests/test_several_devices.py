@@ -13,11 +13,21 @@ SCRIPT = Path(__file__).with_name("several_devices.py")
 SECONDS = 240  # a process that waits for the other must not wait for ever
 
 
-def train(*arguments, **environment):
-    command = [sys.executable, str(SCRIPT), *arguments]
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=SECONDS)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+def run(*configurations):
+    """Return what the script printed in a process for each TF_CONFIG, None for none; all are stopped in any case."""
+    running = []
+    try:
+        for config in configurations:
+            environment = os.environ | ({"TF_CONFIG": json.dumps(config)} if config else {})
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            running.append(subprocess.Popen([sys.executable, str(SCRIPT)], env=environment, **pipes))
+        printed = [process.communicate(timeout=SECONDS) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    for process, (_, errors) in zip(running, printed, strict=True):
+        assert process.returncode == 0, errors[-2000:]
+    return [json.loads(out.splitlines()[-1]) for out, _ in printed]
 
 
 def free_ports(count):
@@ -31,30 +41,15 @@ def free_ports(count):
             one.close()
 
 
-def workers():
-    """Return what two processes printed that trained together on loopback; both are stopped in any case."""
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    running = []
-    try:
-        for index in range(2):
-            config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-            environment = os.environ | {"TF_CONFIG": json.dumps(config)}
-            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-            running.append(subprocess.Popen([sys.executable, str(SCRIPT), "workers"], env=environment, **pipes))
-        printed = [process.communicate(timeout=SECONDS) for process in running]
-    finally:
-        for process in running:
-            process.kill()
-    for process, (_, errors) in zip(running, printed, strict=True):
-        assert process.returncode == 0, errors[-2000:]
-    return [json.loads(out.splitlines()[-1]) for out, _ in printed]
-
-
 @pytest.fixture(scope="module")
-def alone():
-    result = train("one")
-    assert result["replicas"] == 1 and result["loss"][2] < result["loss"][0]
-    return result
+def results():
+    return run(None)[0]
+
+
+@pytest.fixture
+def alone(results):
+    assert results["one"]["replicas"] == 1 and results["one"]["loss"][2] < results["one"]["loss"][0]
+    return results["one"]
 
 
 def same(one, other):
@@ -63,17 +58,18 @@ def same(one, other):
     )
 
 
-@pytest.mark.parametrize("how", [(), ("fit",)])
-def test_two_devices_in_one_process(alone, how):
-    both = train("mirrored", *how)
+@pytest.mark.parametrize("way", ["mirrored", "fit"])
+def test_two_devices_in_one_process(alone, results, way):
+    both = results[way]
     assert both["replicas"] == 2
     assert both["weights"] == pytest.approx(alone["weights"], rel=1e-5)
-    if not how:  # fit() weights the mean of its losses otherwise
+    if way != "fit":  # fit() weights the mean of its losses otherwise
         assert same(both, alone)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="two processes find each other through sockets of Linux and macOS here")
 def test_two_processes(alone):
-    first, second = workers()
-    assert first["replicas"] == second["replicas"] == 2
-    assert same(first, alone) and same(second, alone)
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
+    first, second = run(*({"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(2)))
+    assert first["workers"]["replicas"] == second["workers"]["replicas"] == 2
+    assert same(first["workers"], alone) and same(second["workers"], alone)

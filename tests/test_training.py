@@ -4,54 +4,48 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-RUN = """
-import os, sys, time
-import keras, numpy as np
-from helpers.training import fit_resumable
 
-folder, epochs, kill = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "kill"
+def train(folder, *callbacks):
+    """Return weights, optimizer and losses of five epochs with dropout and two views."""
+    import keras
 
-class Slow(keras.callbacks.Callback):
-    def on_train_batch_end(self, batch, logs=None):
-        time.sleep(0.05)
-        if batch == 1:
-            print("in the middle", flush=True)
+    from helpers.training import fit_resumable
 
-keras.utils.set_random_seed(1)
-model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.5, seed=3),
-                          keras.layers.Dense(3, "softmax")])
-model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
-random = np.random.default_rng(0)
-views, labels = random.normal(size=(2, 40, 6)).astype("float32"), random.integers(0, 3, 40)
-history = fit_resumable(model, views, labels, folder=folder, epochs=epochs, batch_size=8,
-                        callbacks=[Slow()] if kill else [])
-np.savez(os.path.join(folder, "end.npz"), *model.get_weights(), *[v.numpy() for v in model.optimizer.variables],
-         losses=history["loss"])
-"""
+    keras.utils.set_random_seed(1)
+    dense, dropout = keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.5, seed=3)
+    model = keras.Sequential([keras.Input((6,)), dense, dropout, keras.layers.Dense(3, "softmax")])
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    random = np.random.default_rng(0)
+    views, labels = random.normal(size=(2, 40, 6)).astype("float32"), random.integers(0, 3, 40)
+    history = fit_resumable(model, views, labels, folder=folder, epochs=5, batch_size=8, callbacks=callbacks)
+    return [*model.get_weights(), *(v.numpy() for v in model.optimizer.variables), history["loss"]]
 
 
-def command(folder, epochs, how):
-    return [sys.executable, "-c", RUN, str(folder), str(epochs), how]
+def train_until_killed(folder):
+    """Kill this process in the middle of the third epoch."""
+    import keras
+
+    def end_batch(batch, logs):
+        if len(list(Path(folder).glob("epoch_*"))) == 2 and batch == 1:
+            os.kill(os.getpid(), signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+
+    train(folder, keras.callbacks.LambdaCallback(on_train_batch_end=end_batch))
 
 
 def test_a_killed_run_ends_like_one_that_was_not(tmp_path):
-    folders = tmp_path / "straight", tmp_path / "killed"
-    subprocess.run(command(folders[0], 5, "run"), check=True, timeout=300)
-    with subprocess.Popen(command(folders[1], 5, "kill"), stdout=subprocess.PIPE, text=True) as process:
-        for _ in range(3):  # it is now in its third epoch
-            assert process.stdout.readline().strip() == "in the middle"
-        process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
-    assert process.returncode != 0 and not (folders[1] / "end.npz").exists()
-    assert 1 <= len(list(folders[1].glob("epoch_*.h5"))) <= 2
-    subprocess.run(command(folders[1], 5, "run"), check=True, timeout=300)
-    straight, resumed = (np.load(folder / "end.npz") for folder in folders)
-    assert len(straight["losses"]) == 5
-    for name in straight.files:
-        np.testing.assert_array_equal(straight[name], resumed[name], err_msg=name)
+    code = f"import test_training; test_training.train_until_killed({str(tmp_path / 'killed')!r})"
+    process = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, timeout=300)
+    assert process.returncode == (-9 if os.name == "posix" else signal.SIGTERM)
+    assert sorted(path.name for path in tmp_path.glob("killed/epoch_*")) == ["epoch_0001.npz", "epoch_0002.npz"]
+    straight, resumed = train(tmp_path / "straight"), train(tmp_path / "killed")
+    assert len(straight[-1]) == 5
+    for one, other in zip(straight, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.fixture
@@ -81,7 +75,7 @@ def test_more_epochs_go_on_and_no_more_do_nothing(tmp_path, run):
 
 def test_a_damaged_state_is_passed_over_with_a_warning(tmp_path, run):
     whole = run(tmp_path, epochs=3)
-    (tmp_path / "epoch_0003.weights.h5").write_bytes(b"half")
+    (tmp_path / "epoch_0003.npz").write_bytes(b"half")
     with pytest.warns(UserWarning, match="epoch_0003.*cannot be read"):
         again = run(tmp_path, epochs=3)
     assert again["loss"] == pytest.approx(whole["loss"])
@@ -89,7 +83,7 @@ def test_a_damaged_state_is_passed_over_with_a_warning(tmp_path, run):
 
 def test_when_nothing_can_be_read_it_does_not_start_anew(tmp_path, run):
     run(tmp_path, epochs=2)
-    for path in tmp_path.glob("*.h5"):
+    for path in tmp_path.glob("epoch_*.npz"):
         path.write_bytes(b"half")
     with pytest.warns(UserWarning), pytest.raises(ValueError, match="no state .* can be read"):
         run(tmp_path, epochs=3)
@@ -116,19 +110,19 @@ def test_the_stop_button_keeps_the_last_epoch(tmp_path, run):
 
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, epochs=3, callbacks=[Stop()])
-    assert [path.name for path in tmp_path.glob("*.h5")] == ["epoch_0001.weights.h5"]
+    assert [path.name for path in tmp_path.glob("epoch_*.npz")] == ["epoch_0001.npz"]
     assert len(run(tmp_path, epochs=3)["loss"]) == 3
 
 
 def test_live_curves_draw_every_epoch_and_print_the_same(tmp_path, run):
-    from helpers.training import LiveCurves
+    from helpers.training import live_curves
 
-    curves = LiveCurves(epochs=3)
+    curves = live_curves(epochs=3)
     before = curves.widget._repr_mimebundle_()["text/plain"]
     run(tmp_path, epochs=3, callbacks=[curves])
     bundle = curves.widget._repr_mimebundle_()
     assert bundle["text/plain"] == before and bundle["image/png"].startswith(b"\x89PNG")
-    assert len(curves.logs) == 3 and 'alt="Loss and accuracy' in curves.widget.value
+    assert len(curves.widget.logs) == 3 and 'alt="Loss and accuracy' in curves.widget.value
     assert 'max="3" value="3.00"' in curves.widget.value
 
 
@@ -139,17 +133,17 @@ def test_curves_are_there_while_it_runs(run, tmp_path, monkeypatch):
     from helpers import training
 
     shown, moves, first = Mock(), [], []
-    monkeypatch.setattr(training, "BETWEEN_MOVES", -1.0)
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_MOVES", -1.0)
     monkeypatch.setattr(training, "display", lambda widget, display_id: first.append(widget.png) or shown)
-    curves = training.LiveCurves(epochs=2)
+    curves = training.live_curves(epochs=2)
     curves.widget.observe(lambda change: moves.append(float(change["new"].split('value="')[1].split('"')[0])), "value")
     run(tmp_path, epochs=2, callbacks=[curves])
     assert len(first) == 1 and first[0].startswith(b"\x89PNG") and first[0] != curves.widget.png
     assert moves == sorted(moves) and moves[0] == 0 and moves[-1] == 2 and any(move % 1 for move in moves)
     shown.update.assert_called_once_with(curves.widget)
-    resumed = training.LiveCurves(epochs=3)
+    resumed = training.live_curves(epochs=3)
     run(tmp_path, epochs=3, callbacks=[resumed])
-    assert resumed.first == 2 and len(resumed.logs) == 1 and 'value="3.00"' in resumed.widget.value
+    assert resumed.widget.first == 2 and len(resumed.widget.logs) == 1 and 'value="3.00"' in resumed.widget.value
 
 
 def test_half_precision_only_where_a_gpu_can(monkeypatch):

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from helpers.data import load_textures, take_per_class
-from helpers.training import FOLDER
+from helpers.training import RUNS_FOLDER
 
 os.environ["WORKBOOK_PROGRESS"] = "0"
 SEEDS = (0, 1, 2)
@@ -133,9 +133,9 @@ def _accuracy(model, target, part, first_trainable):
 
 def main(names: list[str]) -> None:
     """Record what is missing in the named files, or in both."""
-    FOLDER.mkdir(exist_ok=True)
+    RUNS_FOLDER.mkdir(exist_ok=True)
     for name in names or EPOCHS:
-        path, packages = FOLDER / f"{name}.json", ("tensorflow", "keras", "numpy")
+        path, packages = RUNS_FOLDER / f"{name}.json", ("tensorflow", "keras", "numpy")
         runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
         known = {json.dumps({key: run[key] for key in one}) for run in runs for one in (_keys(),)}
         recorded = {package: importlib.metadata.version(package) for package in packages}

@@ -4,30 +4,26 @@ Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image 
 and preprocessing are those of `keras.applications.VGG16(include_top=False)`.
 """
 
+from __future__ import annotations
+
+import random
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers._machinery.weights import load_weights
+from helpers._machinery.weights import BLOCKS, SHAPES, load_weights
 
 if TYPE_CHECKING:
     import keras
 
-BLOCKS = (  # convolutions in the block, filters of each; every block ends with a 2x2 max pooling
-    ("block1", 2, 64),
-    ("block2", 2, 128),
-    ("block3", 3, 256),
-    ("block4", 3, 512),
-    ("block5", 3, 512),
-)
 CHANNEL_MEANS = np.array([103.939, 116.779, 123.68], dtype="float32")  # blue, green, red: means over ImageNet
 SOURCES = ("imagenet", "edges", "random")
 
 
 def load_vgg16(
     source: str = "imagenet", *, input_shape: tuple[int, int, int] = (96, 96, 3), seed: int = 0
-) -> "keras.Model":
+) -> keras.Model:
     """Return VGG16 without top as a `keras.Model`, from `(n, height, width, 3)` to the maps of `block5_pool`.
 
     `source`: "imagenet" (Oxford's weights), "edges" (the same, fine-tuned to detect edges) or "random" (Glorot uniform,
@@ -35,29 +31,23 @@ def load_vgg16(
     """
     if source not in SOURCES:
         raise ValueError(f"source is {source!r}; choose one of {', '.join(map(repr, SOURCES))}.")
-    model = _build_vgg16(_checked_shape(input_shape), seed=seed)
-    if source != "random":
-        tensors = load_weights(source)
-        for layer in model.layers:
-            if layer.weights:
-                layer.set_weights([tensors[f"{layer.name}/kernel"], tensors[f"{layer.name}/bias"]])
+    shape = _valid_shape(input_shape)
+    tensors = _random_weights(seed) if source == "random" else load_weights(source)
+    from keras.applications import VGG16
+
+    state = random.getstate()  # Keras draws the seeds of its initial weights from it
+    model = VGG16(weights=None, include_top=False, input_shape=shape, name="vgg16")
+    random.setstate(state)
+    model.set_weights([tensors[key] for key in SHAPES])
     return model
 
 
-def _build_vgg16(input_shape, *, seed):
-    from keras import Input, Model
+def _random_weights(seed):
     from keras.initializers import GlorotUniform
-    from keras.layers import Conv2D, MaxPooling2D
 
     seeds = iter(np.random.default_rng(seed).integers(2**31, size=13).tolist())
-    x = inputs = Input(input_shape)
-    for block, convolutions, filters in BLOCKS:
-        for number in range(1, convolutions + 1):
-            start = GlorotUniform(seed=next(seeds))
-            name = f"{block}_conv{number}"
-            x = Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=start, name=name)(x)
-        x = MaxPooling2D(2, strides=2, name=f"{block}_pool")(x)
-    return Model(inputs, x, name="vgg16")
+    kernels = {key: GlorotUniform(seed=next(seeds)) for key in SHAPES if key.endswith("kernel")}
+    return {key: kernels[key](shape) if key in kernels else np.zeros(shape) for key, shape in SHAPES.items()}
 
 
 def preprocess_vgg16(images: Any) -> Any:
@@ -101,25 +91,22 @@ def layer_table(*, input_shape: tuple = (96, 96, 3)) -> list[dict]:
 
     A value of the layer sees a square of `receptive_field` pixels; its neighbour sees the square `stride` pixels further.
     """
-    height, width, channels = _checked_shape(input_shape)
+    height, width, channels = _valid_shape(input_shape)
     rows, field, stride = [], 1, 1
-    for block, convolutions, filters in BLOCKS:
-        for number in range(1, convolutions + 1):
+    for block, filters in BLOCKS.items():
+        for number, outputs in enumerate(filters, start=1):
             field += 2 * stride
-            weights = (3 * 3 * channels + 1) * filters
-            channels = filters
-            rows.append(_row(f"{block}_conv{number}", (height, width, channels), weights, field, stride))
+            weights = (3 * 3 * channels + 1) * outputs
+            channels = outputs
+            rows.append((f"{block}_conv{number}", (height, width, channels), weights, field, stride))
         field, stride = field + stride, 2 * stride
         height, width = height // 2, width // 2
-        rows.append(_row(f"{block}_pool", (height, width, channels), 0, field, stride))
-    return rows
+        rows.append((f"{block}_pool", (height, width, channels), 0, field, stride))
+    columns = ("name", "output_shape", "weights", "receptive_field", "stride")
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _row(name, output_shape, weights, receptive_field, stride):
-    return dict(name=name, output_shape=output_shape, weights=weights, receptive_field=receptive_field, stride=stride)
-
-
-def _checked_shape(input_shape):
+def _valid_shape(input_shape):
     shape = tuple(input_shape)
     if len(shape) != 3 or shape[2] != 3 or not all(isinstance(side, int | np.integer) for side in shape):
         raise ValueError(f"input_shape is {input_shape!r}; give (height, width, 3), for instance (96, 96, 3).")

@@ -1,27 +1,28 @@
 """The files that keep computed features: one for each layer and each chunk of images, in the cache folder.
 
 A file's name is the digest of all that decides its content: weights and architecture up to the layer, pooling,
-preprocessing and the images themselves. So nothing ever has to be declared out of date. A file is written whole or not
-at all, and read only when its bytes are those that were written: a killed run leaves nothing wrong behind.
+preprocessing, images. So nothing is ever out of date. It is an archive of NumPy's with one array, named as the file is,
+and with a checksum: what was damaged or renamed counts as absent.
 """
 
+from __future__ import annotations
+
 import hashlib
-import io
 import json
 import os
 import re
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from helpers._machinery.weights import cache_folder
+from helpers._machinery import cache_folder
 
 if TYPE_CHECKING:
     import keras
 
-FORMAT = b"workbook features 1\n"  # first bytes of every file; part of every digest
 SILENT = re.compile("trainable|_initializer$|_regularizer$|_constraint$|^optional$")  # alter no answer
 OWN_CODE = re.compile(r'"module": (?!"keras)|"class_name": "(function|__lambda__)"')  # not in a configuration
 
@@ -51,35 +52,40 @@ class FeatureStore:
     """
 
     def __init__(self, parts: dict, *, pooling: str | None):
-        self.digests = _network_digests(parts, pooling)
+        texts = {name: architecture(part) for name, part in parts.items()}
+        if any(map(OWN_CODE.search, texts.values())):
+            texts = {}
+        layers = {layer.name: layer for name in texts for layer in parts[name].layers}
+        weights = {name: _digest(*layer.get_weights()) for name, layer in layers.items()}
+        self.networks = {
+            name: f"{pooling} {text} {[weights[layer.name] for layer in parts[name].layers]}"
+            for name, text in texts.items()
+        }
         self.folder = cache_folder() / "features"
         self.writable = True
 
     def paths(self, *arrays: np.ndarray) -> dict[str, Path]:
         """Return for each layer the file for what the network is shown; no files where nothing is stored."""
-        shown = _digest(*arrays) if self.digests else b""
-        names = {layer: hashlib.sha256(digest + shown).hexdigest() for layer, digest in self.digests.items()}
-        return {layer: self.folder / f"{name}.features" for layer, name in names.items()}
+        shown = _digest(*arrays) if self.networks else ""
+        names = {layer: hashlib.sha256(f"{text} {shown}".encode()) for layer, text in self.networks.items()}
+        return {layer: self.folder / f"{name.hexdigest()}.features" for layer, name in names.items()}
 
     def read(self, path: Path) -> np.ndarray | None:
         """Return the features in a file, or None when there is none or its bytes are not those that were written."""
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return None
-        payload = content[len(FORMAT) + 32 :]
-        if content != _sealed(path, payload):
-            return None
-        return np.load(io.BytesIO(payload), allow_pickle=False)
+        with suppress(Exception), np.load(path) as stored:  # a damaged file can fail in many ways
+            return stored[path.stem]
+        return None
 
     def write(self, path: Path, features: np.ndarray) -> None:
-        """Write a file. Where that cannot be, warn once: it costs time on the next run, but no result."""
+        """Write a file, whole or not at all. Where that cannot be, warn once: it costs time later, but no result."""
         if not self.writable:
             return
-        payload = io.BytesIO()
-        np.save(payload, features, allow_pickle=False)
+        temporary = path.with_suffix(f".{os.urandom(4).hex()}.part")
         try:
-            _write_whole(path, _sealed(path, payload.getvalue()))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                np.savez(file, **{path.stem: features})
+            os.replace(temporary, path)
         except OSError as error:
             self.writable = False
             warnings.warn(
@@ -87,44 +93,15 @@ class FeatureStore:
                 " again next time. Free some space, or name another folder with WORKBOOK_CACHE.",
                 stacklevel=4,
             )
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
 
 
-def _sealed(path, payload):
-    """Return a file's content: the payload after a digest of it and of the file's name (a renamed file is no entry)."""
-    return FORMAT + hashlib.sha256(path.name.encode() + payload).digest() + payload
-
-
-def _write_whole(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.urandom(4).hex()}.part")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _network_digests(parts, pooling):
-    """Return for each layer the digest of all that stands before it, weights included, and of the pooling."""
-    digests, weights = {}, {}
-    for name, part in parts.items():
-        text = architecture(part)
-        if OWN_CODE.search(text):
-            return {}
-        digest = hashlib.sha256(FORMAT + f"{pooling} {text}".encode())
-        for layer in part.layers:
-            weights[layer.name] = weights.get(layer.name) or _digest(*layer.get_weights())
-            digest.update(weights[layer.name])
-        digests[name] = digest.digest()
-    return digests
-
-
-def architecture(model: "keras.Model") -> str:
+def architecture(model: keras.Model) -> str:
     """Return the model's configuration as text, without what does not alter its answers (names, training)."""
     numbers = {layer.name: number for number, layer in enumerate(model.layers)}
-    config = model.get_config() | {"name": None}
-    return json.dumps(_stripped(config, numbers), sort_keys=True, default=str)
+    return json.dumps(_stripped(model.get_config() | {"name": None}, numbers), sort_keys=True, default=str)
 
 
 def _stripped(config, numbers):
@@ -143,4 +120,4 @@ def _digest(*arrays):
     for array in map(np.ascontiguousarray, arrays):
         digest.update(f"{array.dtype.str} {array.shape} ".encode())
         digest.update(array)
-    return digest.digest()
+    return digest.hexdigest()

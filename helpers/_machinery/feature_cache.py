@@ -1,8 +1,7 @@
 """The files that keep computed features: one for each layer and each chunk of images, in the cache folder.
 
-A file's name is the digest of all that decides its content: weights and architecture up to the layer, pooling,
-preprocessing, images. So nothing is ever out of date. It is an archive of NumPy's with one array, named as the file is,
-and with a checksum: what was damaged or renamed counts as absent.
+A file's name is the digest of all that decides its content, so nothing is ever out of date. It is one of NumPy's archives,
+of one array with the file's name and a checksum: what was damaged or renamed counts as absent.
 """
 
 from __future__ import annotations
@@ -27,42 +26,33 @@ SILENT = re.compile("trainable|_initializer$|_regularizer$|_constraint$|^optiona
 OWN_CODE = re.compile(r'"module": (?!"keras)|"class_name": "(function|__lambda__)"')  # not in a configuration
 
 
+def feature_cache_size() -> int:
+    """Return how many bytes the stored features take on disk."""
+    return sum(path.stat().st_size for path in (cache_folder() / "features").glob("*.*"))
+
+
 def clear_feature_cache() -> int:
     """Return how many bytes were freed: every stored feature is deleted, to be computed again when asked for."""
     size = feature_cache_size()
-    for path in _files():
+    for path in (cache_folder() / "features").glob("*.*"):
         path.unlink(missing_ok=True)
     return size
-
-
-def feature_cache_size() -> int:
-    """Return how many bytes the stored features take on disk."""
-    return sum(path.stat().st_size for path in _files())
-
-
-def _files():
-    return [path for path in (cache_folder() / "features").glob("*") if path.is_file()]
 
 
 class FeatureStore:
     """The files for one network, given as a dict: the name of each wanted layer, and the model that ends there.
 
-    Nothing is stored for a model with code of the user's own (a custom layer, a lambda): its configuration does not
-    tell two versions of that code apart.
+    Nothing is stored for a model with a layer or lambda of the user's own: two versions of its code look alike.
     """
 
     def __init__(self, parts: dict, *, pooling: str | None):
+        self.folder, self.writable, self.networks = cache_folder() / "features", True, {}
         texts = {name: architecture(part) for name, part in parts.items()}
-        if any(map(OWN_CODE.search, texts.values())):
-            texts = {}
-        layers = {layer.name: layer for name in texts for layer in parts[name].layers}
-        weights = {name: _digest(*layer.get_weights()) for name, layer in layers.items()}
-        self.networks = {
-            name: f"{pooling} {text} {[weights[layer.name] for layer in parts[name].layers]}"
-            for name, text in texts.items()
-        }
-        self.folder = cache_folder() / "features"
-        self.writable = True
+        if not any(map(OWN_CODE.search, texts.values())):
+            layers = {layer.name: layer for part in parts.values() for layer in part.layers}
+            weights = {name: _digest(*layer.get_weights()) for name, layer in layers.items()}
+            for name, part in parts.items():
+                self.networks[name] = f"{pooling} {texts[name]} {[weights[layer.name] for layer in part.layers]}"
 
     def paths(self, *arrays: np.ndarray) -> dict[str, Path]:
         """Return for each layer the file for what the network is shown; no files where nothing is stored."""
@@ -116,8 +106,7 @@ def _stripped(config, numbers):
 
 
 def _digest(*arrays):
-    digest = hashlib.sha256()
-    for array in map(np.ascontiguousarray, arrays):
-        digest.update(f"{array.dtype.str} {array.shape} ".encode())
-        digest.update(array)
+    digest = hashlib.sha256(str([(array.dtype.str, array.shape) for array in arrays]).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()

@@ -23,10 +23,9 @@ FOLDERS = {"scikit-image": ("skimage", "data"), "scikit-learn": ("sklearn", "dat
 Photograph = namedtuple("Photograph", "file package shows source licence")
 Material = namedtuple("Material", "photograph train validation test sides")  # sides: smallest and largest of a patch
 
-FREE = "no known copyright restrictions"
+FREE, SCIKIT = "no known copyright restrictions", "BSD-3-Clause, as scikit-image"
+CMMI, MICHETTI = "Center for Microscopy and Molecular Imaging", "Rachel Michetti, Pikolo Espresso Bar"
 GLANDS = "glands of the colon under a microscope, stained"
-MICHETTI = "Rachel Michetti, Pikolo Espresso Bar"
-CMMI = "Center for Microscopy and Molecular Imaging"
 SKIMAGE, SKLEARN = "scikit-image", "scikit-learn"
 HALF_AND_QUARTERS = ((0, 0, 280, 512), (284, 0, 394, 512), (398, 0, 512, 512))
 
@@ -34,12 +33,12 @@ PHOTOGRAPHS = {
     "brick": Photograph("brick.png", SKIMAGE, "a brick wall", "CC0Textures, Bricks25", "CC0"),
     "grass": Photograph("grass.png", SKIMAGE, "grass and clover", "linolafett, DeviantArt, Grass 01", "CC0"),
     "gravel": Photograph("gravel.png", SKIMAGE, "gravel", "CC0Textures, Gravel04", "CC0"),
-    "moon": Photograph("moon.png", SKIMAGE, "the surface of the moon", "scikit-image", "BSD-3-Clause, as scikit-image"),
+    "moon": Photograph("moon.png", SKIMAGE, "the surface of the moon", SKIMAGE, SCIKIT),
     "chelsea": Photograph("chelsea.png", SKIMAGE, "Chelsea the cat", "Stefan van der Walt", "CC0"),
     "coffee": Photograph("coffee.png", SKIMAGE, "a cup on a wooden table", MICHETTI, "CC0"),
     "ihc": Photograph("ihc.png", SKIMAGE, GLANDS, CMMI, FREE),
     "hubble": Photograph("hubble_deep_field.jpg", SKIMAGE, "the Hubble eXtreme Deep Field", "NASA", "public domain"),
-    "page": Photograph("page.png", SKIMAGE, "a printed page", "scikit-image", "BSD-3-Clause, as scikit-image"),
+    "page": Photograph("page.png", SKIMAGE, "a printed page", SKIMAGE, SCIKIT),
     "text": Photograph("text.png", SKIMAGE, "handwritten formulas", "Wikipedia, File:Corner.png", "public domain"),
     "coins": Photograph("coins.png", SKIMAGE, "Greek coins from Pompeii", "Brooklyn Museum Collection", FREE),
     "flower": Photograph("flower.jpg", SKLEARN, "a dahlia", "vultilion, Flickr, 6056698931", "CC BY 2.0"),

@@ -1,7 +1,4 @@
-"""TensorFlow imported without its start-up messages, which JupyterLab would show in red below the cell that imports it.
-
-Its C++ part writes them before any setting for its log is read. What the import raises is untouched.
-"""
+"""TensorFlow imported without the messages that its C++ part writes before any setting for its log is read."""
 
 from __future__ import annotations
 
@@ -17,10 +14,10 @@ def no_terminal_messages() -> Iterator[None]:
     """Return a context in which nothing reaches the terminal's stderr, not even from C++."""
     sys.stderr.flush()
     kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
     try:
-        yield
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)

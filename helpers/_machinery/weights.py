@@ -1,8 +1,7 @@
 """The VGG16 weights (without top) as verified files: where they come from, how they are read, kept and verified.
 
-A file that the user names comes first, then our cache, then the mirrors in the order of `ASSETS`. No place is trusted: at
-every load the SHA-256 over all tensors has to be the published one, and nothing is ever unpickled. What a mirror gives is
-written to the cache once; from then on nothing is asked of the network.
+A file that the user names comes first, then our cache, then the mirrors in the order of `ASSETS`, the last to be asked of
+the network. None is trusted: at every load the SHA-256 over all tensors has to be the published one. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -90,9 +89,6 @@ ASSETS = {
 }
 
 
-# Files: the four formats that the tensors come in
-
-
 def _read_h5(file):
     """Return every 3x3 kernel of Keras's old and new layouts in natural order, each with the bias beside it."""
     import h5py
@@ -156,9 +152,6 @@ def _verified(asset, path):
     if digest.hexdigest() != asset.digest:
         raise AssetError(f"{path} does not hold the published weights {asset.name!r} (their SHA-256 differs)")
     return {key: found[key] for key in SHAPES}
-
-
-# Having them
 
 
 def load_weights(name: str, *, progress: bool = True) -> Weights:

@@ -1,7 +1,4 @@
-"""VGG16 without its classifier: 13 convolutions in five blocks, 14 714 688 weights, and what has to be done to images.
-
-Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014.
-"""
+"""VGG16 without its classifier (Simonyan and Zisserman, 2014): its weights, its preprocessing, a table of its layers."""
 
 from __future__ import annotations
 
@@ -28,13 +25,12 @@ def load_vgg16(source: str = "imagenet", *, input_shape: tuple = (96, 96, 3), se
     """
     if source not in SOURCES:
         raise ValueError(f"source is {source!r}; choose one of {', '.join(map(repr, SOURCES))}.")
-    shape = _valid_shape(input_shape)
-    tensors = _random_weights(seed) if source == "random" else load_weights(source)
     from keras.applications import VGG16
 
-    state = random.getstate()  # from which Keras draws the seeds of initial weights that nobody sees
-    model = VGG16(weights=None, include_top=False, input_shape=shape, name="vgg16")
+    state = random.getstate()  # Keras draws from it the seeds of weights that are replaced at once
+    model = VGG16(weights=None, include_top=False, input_shape=_valid_shape(input_shape))
     random.setstate(state)
+    tensors = _random_weights(seed) if source == "random" else load_weights(source)
     model.set_weights([tensors[key] for key in SHAPES])
     return model
 
@@ -97,8 +93,9 @@ def layer_table(*, input_shape: tuple = (96, 96, 3)) -> list[dict]:
             rows.append((f"{block}_conv{number}", (height, width, channels), weights, field, stride))
         field, stride, height, width = field + stride, 2 * stride, height // 2, width // 2
         rows.append((f"{block}_pool", (height, width, channels), 0, field, stride))
-    columns = ("name", "output_shape", "weights", "receptive_field", "stride")
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+    return [
+        dict(zip(("name", "output_shape", "weights", "receptive_field", "stride"), row, strict=True)) for row in rows
+    ]
 
 
 def _valid_shape(input_shape):

@@ -1,7 +1,7 @@
 """Looks over the installation: does the workbook run here, and if not, what mends it?
 
 Each of `Questions` gives a row: what was found and, where something is amiss, the remedy in one sentence. Nothing is
-downloaded or changed, and a question that itself fails becomes a row too.
+downloaded or changed. A question that itself fails becomes a row too: it imports what it needs, which may be missing.
 """
 
 from __future__ import annotations
@@ -20,13 +20,8 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
-from packaging.requirements import Requirement
-
 from helpers._machinery import AssetError, cache_folder
-from helpers._machinery.photographs import load_photographs
 from helpers._machinery.quiet import no_terminal_messages
-from helpers._machinery.weights import ASSETS, stored_weights
 
 PROJECT = "transfer-learning-workbook"
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,6 +120,8 @@ class Questions:
         return Finding(OK, found) if (3, 11) <= sys.version_info[:2] <= (3, 13) else Finding(PROBLEM, found, fix)
 
     def packages(self) -> Finding:
+        from packaging.requirements import Requirement
+
         wanted = [
             one for one in map(Requirement, metadata.requires(PROJECT)) if not one.marker or one.marker.evaluate()
         ]
@@ -190,12 +187,16 @@ class Questions:
         return Finding(WARNING, found, fix)
 
     def memory(self) -> Finding:
+        import psutil
+
         free, total = psutil.virtual_memory().available / 2**30, psutil.virtual_memory().total / 2**30
         found = f"{free:.1f} of {total:.1f} GB free"
         fix = f"Close other programs and kernels (Kernel > Shut Down All Kernels); {MEMORY_GB:.0f} GB will do."
         return Finding(OK, found) if free >= MEMORY_GB else Finding(WARNING, f"only {found}", fix)
 
     def weights(self) -> Finding:
+        from helpers._machinery.weights import ASSETS, stored_weights
+
         absent = []
         for name, asset in ASSETS.items():
             try:
@@ -212,6 +213,8 @@ class Questions:
         return Finding(OK, f"{' and '.join(ASSETS)} verified in {folders}")
 
     def data(self) -> Finding:
+        from helpers._machinery.photographs import load_photographs
+
         photographs = load_photographs()
         for package, file in DIGITS.items():
             with gzip.open(Path(util.find_spec(package).origin).parent / file) as digits:
@@ -264,6 +267,8 @@ def _writable(folder):
 
 def _server_prefix():
     """Return the environment of the Jupyter server that started this kernel; our own where there is none."""
+    import psutil
+
     with suppress(KeyError, ValueError, IndexError, psutil.Error):
         command = psutil.Process(int(os.environ["JPY_PARENT_PID"])).cmdline()
         prefix = Path(command[0]).parent.parent

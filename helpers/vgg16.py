@@ -93,9 +93,8 @@ def layer_table(*, input_shape: tuple = (96, 96, 3)) -> list[dict]:
             rows.append((f"{block}_conv{number}", (height, width, channels), weights, field, stride))
         field, stride, height, width = field + stride, 2 * stride, height // 2, width // 2
         rows.append((f"{block}_pool", (height, width, channels), 0, field, stride))
-    return [
-        dict(zip(("name", "output_shape", "weights", "receptive_field", "stride"), row, strict=True)) for row in rows
-    ]
+    columns = ("name", "output_shape", "weights", "receptive_field", "stride")
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _valid_shape(input_shape):

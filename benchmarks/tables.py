@@ -86,15 +86,18 @@ def median_ratio(numerators: list[float], denominators: list[float]) -> float:
 @contextlib.contextmanager
 def fresh_cache():
     """Run with a cache folder that holds the weights and nothing else."""
-    from helpers._machinery.weights import ASSETS, fetch_weights
+    from helpers._machinery.weights import ASSETS, load_weights
 
-    weights = [fetch_weights(name) for name in ASSETS]
+    for name in ASSETS:
+        load_weights(name)
+    weights = [asset.path for asset in ASSETS.values()]
     before = os.environ.get("WORKBOOK_CACHE")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["WORKBOOK_CACHE"] = folder
-        for name, path in zip(ASSETS, weights, strict=True):
-            ASSETS[name].path.parent.mkdir(exist_ok=True)
-            shutil.copyfile(path, ASSETS[name].path)
+        for asset, path in zip(ASSETS.values(), weights, strict=True):
+            if asset.path != path:  # not a file that the user names
+                asset.path.parent.mkdir(exist_ok=True)
+                shutil.copyfile(path, asset.path)
         try:
             yield Path(folder)
         finally:

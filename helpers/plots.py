@@ -10,6 +10,7 @@ import base64
 import html
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
@@ -22,31 +23,10 @@ from helpers.evaluation import Calibration
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Eight colours that stay apart for colour-blind eyes, from Okabe and Ito, "Color Universal Design", 2008. The yellow is
-# left out: it is too pale for a line on white.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+matplotlib.rcParams.update(matplotlib.rc_params_from_file(Path(__file__).with_name("workbook.mplstyle"), False, False))
+PALETTE = tuple(matplotlib.rcParams["axes.prop_cycle"].by_key()["color"])
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-SEQUENTIAL = "cividis"
-
-STYLE = {
-    "axes.grid": True,
-    "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "figure.dpi": 100,
-    "figure.figsize": (7.0, 3.6),
-    "figure.facecolor": "white",
-    "font.size": 10,
-    "grid.alpha": 0.25,
-    "image.cmap": SEQUENTIAL,
-    "image.interpolation": "nearest",
-    "legend.frameon": False,
-    "lines.linewidth": 2,
-}
-matplotlib.rcParams.update(STYLE)
+SEQUENTIAL = matplotlib.rcParams["image.cmap"]
 
 # Colour and line of each state of a layer. The word stands in the box as well, so that nothing hangs on the colour.
 STATES = {

@@ -3,7 +3,6 @@
 The mistakes are made for real, with networks of a few weights on images of 8 pixels.
 """
 
-import random
 import re
 import subprocess
 import sys
@@ -862,33 +861,8 @@ def test_the_model_stays_as_it_is(keras, build):
     assert all(map(np.array_equal, optimizer, [w.numpy() for w in model.optimizer.variables]))
 
 
-def test_random_state_and_iterators_stay_as_they_are(tf, keras):
-    def draws():
-        return (
-            random.random(),
-            np.random.random(),
-            float(tf.random.uniform(())),
-            float(keras.random.uniform(())),
-        )
-
-    def look():
-        for data in (
-            old_iterator(tf, channel_shift_range=90, seed=1),
-            in_batches(keras, noise=1.0),
-            eager_noise,
-        ):
-            diagnose_augmentation_varies(data)
-        diagnose_input_range(old_iterator(tf, channel_shift_range=90), backbone="vgg16")
-
-    def eager_noise():
-        return [(IMAGES + tf.random.uniform(IMAGES.shape) + keras.random.uniform(IMAGES.shape), LABELS)]
-
+def test_the_learners_iterators_stay_as_they_are(tf, keras):
     iterator, dataset = old_iterator(tf, channel_shift_range=90, seed=1), in_batches(keras, noise=1.0)
-    keras.utils.set_random_seed(4)
-    untouched = [draws(), draws()]
-    keras.utils.set_random_seed(4)
-    looked = [draws(), look(), draws()]
-    assert looked[::2] == untouched
     diagnose_augmentation_varies(iterator)
     diagnose_augmentation_varies(dataset)
     assert iterator.total_batches_seen == 0 and iterator.index_array is None

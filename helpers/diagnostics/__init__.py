@@ -3,21 +3,22 @@
 Each looks at a Keras program that runs, and says in a line what is wrong with it and which line to change.
 """
 
-from helpers.diagnostics.data_checks import (
+from __future__ import annotations
+
+from helpers.diagnostics.data import (
     diagnose_augmentation_varies,
     diagnose_class_order,
     diagnose_every_image_seen,
+    diagnose_splits,
 )
-from helpers.diagnostics.head_checks import diagnose_head_and_loss
-from helpers.diagnostics.input_checks import diagnose_input_range
-from helpers.diagnostics.model_checks import (
+from helpers.diagnostics.inputs import diagnose_head_and_loss, diagnose_input_range
+from helpers.diagnostics.model import (
     diagnose_batch_norm_still,
     diagnose_trainable,
     diagnose_weights_moved,
     take_snapshot,
 )
 from helpers.diagnostics.result import Diagnosis, report
-from helpers.diagnostics.split_checks import diagnose_splits
 
 __all__ = [
     "Diagnosis",

@@ -861,13 +861,10 @@ def test_the_model_stays_as_it_is(keras, build):
     assert all(map(np.array_equal, optimizer, [w.numpy() for w in model.optimizer.variables]))
 
 
-def test_the_learners_iterators_stay_as_they_are(tf, keras):
-    iterator, dataset = old_iterator(tf, channel_shift_range=90, seed=1), in_batches(keras, noise=1.0)
+def test_the_learners_iterator_stays_where_it_is(tf):
+    iterator = old_iterator(tf, channel_shift_range=90, seed=1)
     diagnose_augmentation_varies(iterator)
-    diagnose_augmentation_varies(dataset)
     assert iterator.total_batches_seen == 0 and iterator.index_array is None
-    np.testing.assert_array_equal(dataset.order, np.arange(COUNT))
-    np.testing.assert_array_equal(dataset[0][0], in_batches(keras, noise=1.0)[0][0])
 
 
 def test_nonsense_is_refused(keras, tf):

@@ -5,32 +5,14 @@ Each looks at a Keras program that runs, and says in a line what is wrong with i
 
 from __future__ import annotations
 
-from helpers.diagnostics.data import (
-    diagnose_augmentation_varies,
-    diagnose_class_order,
-    diagnose_every_image_seen,
-    diagnose_splits,
-)
-from helpers.diagnostics.inputs import diagnose_head_and_loss, diagnose_input_range
-from helpers.diagnostics.model import (
-    diagnose_batch_norm_still,
-    diagnose_trainable,
-    diagnose_weights_moved,
-    take_snapshot,
-)
-from helpers.diagnostics.result import Diagnosis, report
+import lazy_loader
 
-__all__ = [
-    "Diagnosis",
-    "diagnose_augmentation_varies",
-    "diagnose_batch_norm_still",
-    "diagnose_class_order",
-    "diagnose_every_image_seen",
-    "diagnose_head_and_loss",
-    "diagnose_input_range",
-    "diagnose_splits",
-    "diagnose_trainable",
-    "diagnose_weights_moved",
-    "report",
-    "take_snapshot",
-]
+CONTENTS = {
+    "data": "diagnose_augmentation_varies diagnose_class_order diagnose_every_image_seen diagnose_splits",
+    "inputs": "diagnose_head_and_loss diagnose_input_range",
+    "model": "diagnose_batch_norm_still diagnose_trainable diagnose_weights_moved take_snapshot",
+    "result": "Diagnosis report",
+}
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={module: names.split() for module, names in CONTENTS.items()}
+)

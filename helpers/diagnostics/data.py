@@ -1,6 +1,6 @@
 """Are all images shown, varied, in one part only, and the classes in one order? Diagnoses of data, and the epochs they read.
 
-They look at what comes out of a dataset, so it does not matter how it was made. Images are told apart by a digest of their
+They look at what comes out of a dataset, so it does not matter how it was made. Images are told apart by a hash of their
 values, hence in any order: shuffling makes no difference. The same photograph in another size or rotated is another
 image to them. Give lists of file names, or of photographs, where that matters.
 """
@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import copy
 import functools
-import hashlib
 import itertools
 import math
 import os
-import random
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,40 +38,25 @@ def diagnose_augmentation_varies(dataset: Any, *, steps: int | None = None, limi
     a dataset without an end. From a dataset without `cache()` only `limit` images are read where these decide. Augmentation
     by layers inside the model is not seen here.
     """
-    shown = _read_twice(dataset, steps=steps, limit=limit)
-    if shown.again and shown.new and shown.epochs.deals_anew:
+    epochs = Epochs(dataset, steps=steps).read_twice(limit)
+    if epochs.again and epochs.new and epochs.deals_anew:
         message = f"whether there is augmentation cannot be seen: {MIXING}"
         return Diagnosis("augmentation", False, message, UNMIX)
-    looked = f"{len(shown.second)} images" + (f" (the first {limit})" if shown.cut else "")
-    if shown.new and not _only_dropped(shown):
-        return Diagnosis("augmentation", True, f"{shown.new} of {looked} were different in the second epoch.")
-    why, change = _not_augmented(shown)
+    looked = f"{len(epochs.second)} images" + (f" (the first {limit})" if epochs.cut else "")
+    if epochs.new and not epochs.only_dropped():
+        return Diagnosis("augmentation", True, f"{epochs.new} of {looked} were different in the second epoch.")
+    why = "they are not augmented at all, or with the same seed every time."
+    if re.search("Map.*Cache", epochs.stages):
+        why = "cache() comes after map(), so it keeps the augmented images (if there is augmentation at all)."
+    elif "Cache" in epochs.stages:
+        why = "behind cache() nothing random happens to the images: they are not augmented."
+    if epochs.cut and hasattr(dataset, "cardinality") and int(dataset.cardinality()) < 0:
+        why += " (If the dataset never ends, say how many steps are an epoch: steps=...)"
+    change = "dataset.cache().map(augment).prefetch(2)  # cache() first, then augment; with a new seed every time"
+    if hasattr(dataset, "image_data_generator"):
+        change = "ImageDataGenerator(rotation_range=40, horizontal_flip=True, ...)  # for the training part"
     message = f"two epochs show the very same {looked}, compared in any order: {why}"
     return Diagnosis("augmentation", False, message, change)
-
-
-def _only_dropped(shown: _TwoEpochs) -> bool:
-    """Is the difference no more than the incomplete batch, another one each time, that drop_remainder leaves out?"""
-    size = shown.epochs.fixed_batch_size or 1
-    if size == 1 or not shown.again or shown.epochs.steps:
-        return False
-    later = [digest for _ in range(3) for digest in shown.epochs.digests(None)[0]]
-    return len({*shown.first, *shown.second, *later}) < len(set(shown.first)) + size
-
-
-def _not_augmented(shown: _TwoEpochs) -> tuple[str, str]:
-    data, stages = shown.epochs.data, shown.epochs.stages
-    change = "dataset.cache().map(augment).prefetch(2)  # cache() first, then augment; with a new seed every time"
-    if hasattr(data, "image_data_generator"):
-        change = "ImageDataGenerator(rotation_range=40, horizontal_flip=True, ...)  # for the training part"
-    why = "they are not augmented at all, or with the same seed every time."
-    if re.search("Map.*Cache", stages):
-        why = "cache() comes after map(), so it keeps the augmented images (if there is augmentation at all)."
-    elif "Cache" in stages:
-        why = "behind cache() nothing random happens to the images: they are not augmented."
-    if shown.cut and hasattr(data, "cardinality") and int(data.cardinality()) < 0:
-        why += " (If the dataset never ends, say how many steps are an epoch: steps=...)"
-    return why, change
 
 
 def diagnose_every_image_seen(dataset: Any, *, expected: int, steps: int | None = None) -> Diagnosis:
@@ -86,35 +68,31 @@ def diagnose_every_image_seen(dataset: Any, *, expected: int, steps: int | None 
     if isinstance(expected, bool) or not isinstance(expected, int) or expected < 1:
         raise ValueError(f"expected is {expected!r}; wanted the number of images, such as len(labels).")
     name, epochs = "every image seen", Epochs(dataset, steps=steps)
-    digests, cut = epochs.digests(3 * expected)
-    count, distinct = len(digests), len(set(digests))
+    shown, cut = epochs.hashes(3 * expected)
+    count, distinct, epoch = len(shown), len(set(shown)), f"one epoch of {steps} steps" if steps else "one pass"
     if cut:
         message = f"one pass shows more than {3 * expected} images where {expected} are expected."
-        return Diagnosis(name, False, message, _steps_line(expected, epochs))
-    epoch = f"one epoch of {steps} steps" if steps else "one pass"
+        return Diagnosis(name, False, message, _all_images_line(expected, epochs, counted=True))
     if count < expected:
         message = f"{epoch} shows {count} of {expected} images: {expected - count} are left out."
-        return Diagnosis(name, False, message, _unseen_line(expected, epochs))
+        return Diagnosis(name, False, message, _all_images_line(expected, epochs, counted=steps is not None))
     if (steps or not epochs.stages) and distinct < min(count, expected):
-        if {*epochs.digests(None)[0], *epochs.digests(None)[0]} - set(digests):
+        if {*epochs.hashes(None)[0], *epochs.hashes(None)[0]} - set(shown):
             message = f"{epoch} shows {count} images, but only {distinct} different ones: some twice, others not."
             return Diagnosis(name, False, message, f"dataset.shuffle({expected}).repeat()  # shuffle() before repeat()")
     more = f" ({count - expected} more than expected: some twice)" if count > expected else ""
     return Diagnosis(name, True, f"{epoch} shows {count} images, {expected} were expected{more}.")
 
 
-def _steps_line(expected: int, epochs: Epochs) -> str:
-    size = epochs.batch_size
-    return f"steps = math.ceil({expected} / {size})  # {math.ceil(expected / size)}, not {expected} // {size}"
-
-
-def _unseen_line(expected: int, epochs: Epochs) -> str:
-    if epochs.steps:
-        return _steps_line(expected, epochs)
-    if epochs.fixed_batch_size:
-        return f"dataset.batch({epochs.fixed_batch_size})  # without drop_remainder=True"
+def _all_images_line(expected: int, epochs: Epochs, *, counted: bool) -> str:
+    """Return the line that makes an epoch show all images; `counted`: by its number of steps."""
+    size = len(next(Epochs(epochs.data, steps=1).batches()))
+    if counted:
+        return f"steps = math.ceil({expected} / {size})  # {math.ceil(expected / size)}, not {expected} // {size}"
+    if epochs.full_batch:
+        return f"dataset.batch({size})  # without drop_remainder=True"
     if hasattr(epochs.data, "num_batches"):
-        return f"def __len__(self): return math.ceil({expected} / {epochs.batch_size})"
+        return f"def __len__(self): return math.ceil({expected} / {size})"
     return "take out what shortens the dataset (take(), skip(), drop_remainder=True), or correct `expected`"
 
 
@@ -126,15 +104,13 @@ def diagnose_class_order(train_names: Any, other_names: Any) -> Diagnosis:
     first, second = _class_names(train_names), _class_names(other_names)
     if first == second:
         return Diagnosis("class order", True, f"the same {len(first)} classes in the same order.")
-    change = f"image_dataset_from_directory(folder, class_names={first})"
-    if sorted(first) == sorted(second):
-        number = next(index for index, name in enumerate(first) if name != second[index])
-        message = f"class {number} is {first[number]!r} in training and {second[number]!r} here."
-        return Diagnosis("class order", False, message, change)
     lacking = {"missing": set(first) - set(second), "new": set(second) - set(first)}
     found = "; ".join(f"{word}: {', '.join(sorted(names))}" for word, names in lacking.items() if names)
     message = f"the classes differ ({found or 'a name comes twice'}), so the numbers do as well."
-    return Diagnosis("class order", False, message, change)
+    if sorted(first) == sorted(second):
+        number = next(index for index, name in enumerate(first) if name != second[index])
+        message = f"class {number} is {first[number]!r} in training and {second[number]!r} here."
+    return Diagnosis("class order", False, message, f"image_dataset_from_directory(folder, class_names={first})")
 
 
 def _class_names(given: Any) -> list[str]:
@@ -164,14 +140,16 @@ def diagnose_splits(*, train: Any = None, validation: Any = None, test: Any = No
     named = {name: names for name, data in given.items() if (names := _names(data)) is not None}
     if 0 < len(named) < len(given):
         raise ValueError(f"{' and '.join(named)}: names; the rest: images. Give the same kind for every part.")
-    parts = {name: _TwoEpochs(Epochs(names), names, names) for name, names in named.items()}
-    parts = parts or {name: _read_twice(data, limit=limit, decide=name != "train") for name, data in given.items()}
-    files = {name: getattr(data, "file_paths", getattr(data, "filepaths", [])) for name, data in given.items()}
-    paths = {name: [os.path.realpath(path) for path in listed] for name, listed in files.items()}
-    known = {name: _TwoEpochs(Epochs(listed), listed, listed) for name, listed in paths.items() if listed}
-    found = _overlapping(parts) or _changing(parts) or _overlapping(known)
-    if found:
-        return Diagnosis("splits", False, *found)
+    parts = {
+        name: Epochs(named.get(name, data), named=name in named).read_twice(limit, decide=name != "train")
+        for name, data in given.items()
+    }
+    paths = {name: getattr(data, "file_paths", getattr(data, "filepaths", [])) for name, data in given.items()}
+    paths = {name: [os.path.realpath(path) for path in listed] for name, listed in paths.items() if listed}
+    files = {name: Epochs(listed, named=True).read_twice(None) for name, listed in paths.items()}
+    problems = itertools.chain(_overlaps(parts), _changes(parts), _overlaps(files))
+    if problem := next(problems, None):
+        return Diagnosis("splits", False, *problem)
     counts = ", ".join(f"{len(part.first)} {name}" for name, part in parts.items())
     cut = " and ".join(name for name, part in parts.items() if part.cut)
     limited = f" (of {cut} only the first {limit}; limit=None reads all)" if cut else ""
@@ -179,58 +157,55 @@ def diagnose_splits(*, train: Any = None, validation: Any = None, test: Any = No
     return Diagnosis("splits", True, f"{what}: {counts}{limited}.")
 
 
-def _overlapping(parts: dict[str, _TwoEpochs]) -> tuple[str, str] | None:
-    """Return the problem that images are in two parts, and what to change, or None."""
-    overlaps, twice = [], False
-    for (first, one), (second, other) in itertools.combinations(parts.items(), 2):
-        both = {*one.first, *one.second} & {*other.first, *other.second}
-        if not both:
-            continue
-        count = sum(image in both for image in other.first) or len(both)
-        names = [image for image in both if isinstance(image, str)]
-        example = f", such as {min(names)}" if names else ""
-        overlaps.append(f"{count} of {len(other.first)} {second} images are also in {first}{example}")
-        twice |= both == {*one.first, *one.second, *other.first, *other.second}
-    if not overlaps:
-        return None
-    found = "; ".join(overlaps)
-    if any(part.epochs.deals_anew for part in parts.values()):
-        return f"{found}: {MIXING}", UNMIX
-    if any(part.again and part.new and not part.cut for part in parts.values()):
-        return f"{found}: every pass deals the images out anew, as a shuffle() before take() or skip() does.", UNMIX
-    if twice:
+def _overlaps(parts: dict[str, Epochs]) -> Iterator[tuple[str, str]]:
+    """Yield the problem that images are in two parts, and what to change; nothing where none are."""
+    seen = {name: {*part.first, *part.second} for name, part in parts.items()}
+    pairs = [pair for pair in itertools.combinations(parts, 2) if seen[pair[0]] & seen[pair[1]]]
+    found = []
+    for one, other in pairs:
+        both, images = seen[one] & seen[other], parts[other].first
+        names = sorted(image for image in both if isinstance(image, str))
+        example = f", such as {names[0]}" if names else ""
+        count = sum(image in both for image in images) or len(both)
+        found.append(f"{count} of {len(images)} {other} images are also in {one}{example}")
+    if pairs and any(part.deals_anew for part in parts.values()):
+        yield f"{'; '.join(found)}: {MIXING}", UNMIX
+    elif pairs and any(part.again and part.new and not part.cut for part in parts.values()):
+        why = "every pass deals the images out anew, as a shuffle() before take() or skip() does."
+        yield f"{'; '.join(found)}: {why}", UNMIX
+    elif any(seen[one] == seen[other] for one, other in pairs):
         change = "model.fit(train, validation_data=validation)  # test only at the end: model.evaluate(test)"
-        return f"{found}: one part is used in two places.", change
-    change = (
-        "split the names of files or photographs first, duplicates together, then build each part from its own names"
-    )
-    return f"{found}: duplicates, or overlapping parts.", change
+        yield f"{'; '.join(found)}: one part is used in two places.", change
+    elif pairs:
+        change = "split the names of files or photographs first, duplicates together, then build each part from its own"
+        yield f"{'; '.join(found)}: duplicates, or overlapping parts.", f"{change} names"
 
 
-def _changing(parts: dict[str, _TwoEpochs]) -> tuple[str, str] | None:
-    """Return the problem that validation or test change from pass to pass, and what to change, or None."""
-    changing = [name for name, part in parts.items() if name != "train" and part.new]
-    if not changing:
-        return None
-    name, part = changing[0], parts[changing[0]]
-    message = f"{part.new} of {len(part.second)} {name} images are others in the second pass:"
-    if part.epochs.deals_anew:
-        return f"{message} {MIXING}", UNMIX
-    size = part.epochs.fixed_batch_size
-    if size and part.new < size:
-        change = f"{name} = {name}.batch({size})  # without drop_remainder=True, or without shuffle()"
-        return f"{message} drop_remainder leaves out others each time.", change
-    change = f"{name} = {name}.map(preprocess)  # preprocess only; augment() belongs to train"
-    if hasattr(part.epochs.data, "image_data_generator"):
-        change = f"{name} = ImageDataGenerator(preprocessing_function=preprocess_input).flow(...)  # no augmentation"
-    if not part.again or "train" in parts:
-        return f"{message} they are augmented.", change
-    change = f"{change}, and no shuffle() before take(), skip() or drop_remainder"
-    return f"{message} they are augmented, or dealt out anew.", change
+def _changes(parts: dict[str, Epochs]) -> Iterator[tuple[str, str]]:
+    """Yield the problems that validation or test change from pass to pass, and what to change."""
+    for name, part in parts.items():
+        if name == "train" or not part.new:
+            continue
+        message = f"{part.new} of {len(part.second)} {name} images are others in the second pass:"
+        change = f"{name} = {name}.map(preprocess)  # preprocess only; augment() belongs to train"
+        if hasattr(part.data, "image_data_generator"):
+            change = (
+                f"{name} = ImageDataGenerator(preprocessing_function=preprocess_input).flow(...)  # no augmentation"
+            )
+        if part.deals_anew:
+            yield f"{message} {MIXING}", UNMIX
+        elif part.new < part.full_batch:
+            change = f"{name} = {name}.batch({part.full_batch})  # without drop_remainder=True, or without shuffle()"
+            yield f"{message} drop_remainder leaves out others each time.", change
+        elif not part.again or "train" in parts:
+            yield f"{message} they are augmented.", change
+        else:
+            change = f"{change}, and no shuffle() before take(), skip() or drop_remainder"
+            yield f"{message} they are augmented, or dealt out anew.", change
 
 
-def _names(data: Any) -> list[str] | None:
-    """Return what identifies each file or name of a part, or None when it holds images."""
+def _names(data: Any) -> list[Hashable] | None:
+    """Return each name of a part, for a file a hash of its bytes instead, or None when it holds images."""
     if isinstance(data, str | os.PathLike):
         folder = Path(data)
         if not folder.is_dir():
@@ -238,88 +213,93 @@ def _names(data: Any) -> list[str] | None:
         data = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
         if not data:
             raise ValueError(f"there is no file in {folder}.")
-    if isinstance(data, np.ndarray) and data.ndim == 1 and data.dtype.kind in "USOiu":
-        data = data.tolist()
-    if not isinstance(data, list | tuple | set) or not data:
+    listed = data.tolist() if isinstance(data, np.ndarray) and data.ndim == 1 else data
+    known = isinstance(listed, list | tuple | set) and listed
+    if not known or not all(isinstance(name, str | os.PathLike | int) for name in listed):
         return None
-    if not all(isinstance(one, str | os.PathLike | int) for one in data):
-        return None
-    return [_identity(one) for one in data]
-
-
-def _identity(name: Any) -> str:
-    path = Path(str(name))
-    if isinstance(name, int) or not path.is_file():
-        return str(name)
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    return [hash(Path(name).read_bytes()) if os.path.isfile(str(name)) else str(name) for name in listed]
 
 
 class Epochs:
     """A dataset gone through as `fit()` does, epoch after epoch. `steps`: batches in one, where it has no end of its own.
 
     It reads arrays, `tf.data` datasets, `PyDataset` and the iterators of `ImageDataGenerator`, lists of batches, and
-    functions that return one of these. A dataset that shuffles or augments draws random numbers as in an epoch of training.
+    functions that return one of these; or names, if `named`. A dataset that shuffles or augments draws random numbers as in
+    an epoch of training. What two epochs have shown is `first` and `second`, `cut` when there is more; `again` of the second
+    were in the first as well, the others are `new`.
     """
 
-    def __init__(self, data: Any, *, steps: int | None = None) -> None:
+    def __init__(self, data: Any, *, steps: int | None = None, named: bool = False) -> None:
         if steps is not None and (not isinstance(steps, int | np.integer) or steps < 1):
             raise ValueError(f"steps is {steps!r}; wanted a whole number of batches, at least 1.")
-        self.data, self.steps = _readable(data), steps
+        self.data, self.steps, self.named = _readable(data), steps, named
         self._running: Iterator | None = None
 
     def batches(self) -> Iterator[np.ndarray]:
         """Yield the images of one epoch, batch by batch, (n, height, width, channels)."""
-        if self.steps is None or self._running is None:
-            self._running = iter(self._start())
-        count = 0
-        for item in itertools.islice(self._running, self.steps):
-            count += 1
-            yield _images(item)
-        if count != self.steps:  # it had an end; `fit()` stops its epoch here as well
-            self._running = None
+        shown, fresh = 0, False
+        while not shown and not fresh:  # the epoch before may have come to the very end of the data
+            fresh = self.steps is None or self._running is None
+            self._running = self._one_pass() if fresh else self._running
+            for item in itertools.islice(self._running, self.steps):
+                shown += 1
+                yield _images(item)
+            if shown != self.steps:  # the data had an end; `fit()` stops its epoch here as well
+                self._running = None
 
-    def _start(self) -> Iterable:
-        """Return what yields the batches of one epoch, or without end where steps are counted."""
-        cardinality = getattr(self.data, "cardinality", lambda: 0)
-        if self.steps is None and (int(cardinality()) == -1 or getattr(self.data, "num_batches", 0) is None):
+    def _one_pass(self) -> Iterator:
+        cardinality, count = getattr(self.data, "cardinality", lambda: 0), getattr(self.data, "num_batches", 0)
+        if self.steps is None and (int(cardinality()) == -1 or count is None):
             raise ValueError("the dataset never ends (repeat()); say how many batches are an epoch: steps=...")
-        if isinstance(self.data, tuple) and hasattr(self.data[0], "dtype"):
-            return [self.data]
-        if hasattr(self.data, "num_batches"):
-            return self._indexed()
-        return self.data if isinstance(self.data, Iterable) else self.data()
+        if not hasattr(self.data, "num_batches"):
+            yield from self.data if isinstance(self.data, Iterable) else self.data()
+            return
+        yield from (self.data[index] for index in (itertools.count() if count is None else range(count)))
+        self.data.on_epoch_end()
 
-    def _indexed(self) -> Iterator:
-        count = self.data.num_batches
-        while True:
-            for index in itertools.count() if count is None else range(count):
-                yield self.data[index]
-            self.data.on_epoch_end()
-            if self.steps is None:
-                return
-
-    def digests(self, limit: int | None) -> tuple[list[bytes], bool]:
-        """Return a digest of every image of one epoch, in order, and whether it was cut off at `limit`.
+    def hashes(self, limit: int | None) -> tuple[list[Hashable], bool]:
+        """Return a hash of the values of every image of one epoch, in order, and whether it was cut off at `limit`.
 
         A dataset that caches is read to its end, since a cache is only filled then. Epochs counted in steps are, too.
         """
+        if self.named:
+            return self.data, False
         limit = None if self.steps or re.search("Cache|unknown", self.stages) else limit
-        digests: list[bytes] = []
+        hashes: list[Hashable] = []
         for image in itertools.chain.from_iterable(self.batches()):
-            if limit is not None and len(digests) >= limit:
-                return digests, True
-            digests.append(_digest(image))
-            if len(digests) > MOST_IMAGES:
+            if limit is not None and len(hashes) >= limit:
+                return hashes, True
+            values = (
+                np.ascontiguousarray(image, dtype="float32") + 0.0
+            )  # so that -0 and 0, uint8 and float are the same
+            hashes.append(hash((values.shape, values.tobytes())))
+            if len(hashes) > MOST_IMAGES:
                 raise ValueError(f"more than {MOST_IMAGES} images in a pass; if it never ends, give steps=...")
-        if not digests:
+        if not hashes:
             raise ValueError("there is not one image in the dataset.")
-        return digests, False
+        return hashes, False
+
+    def read_twice(self, limit: int | None, *, decide: bool = True) -> Epochs:
+        """Return itself after two epochs of up to `limit` images each, or of all where these are shuffled and `decide`."""
+        self.first, self.cut = self.hashes(limit)
+        self.second, _ = self.hashes(limit)
+        self.again = (Counter(self.first) & Counter(self.second)).total()
+        self.new = len(self.second) - self.again
+        undecided = self.cut and self.new and (self.again or limit < ENOUGH)
+        return self.read_twice(None) if undecided and decide else self
+
+    def only_dropped(self) -> bool:
+        """Return whether only the incomplete batch that drop_remainder leaves out, another one each time, is different."""
+        if self.full_batch < 2 or not self.again or self.steps:
+            return False
+        later = itertools.chain.from_iterable(self.hashes(None)[0] for _ in range(3))
+        return len({*self.first, *self.second, *later}) < len(set(self.first)) + self.full_batch
 
     @functools.cached_property
     def stages(self) -> str:
         """Return the stages of a `tf.data` pipeline in order, "TensorSlice Map Shuffle Batch"; "" for anything else.
 
-        A shuffle with the same order in every pass is a "FixedShuffle".
+        A shuffle that deals the same order in every pass is left out.
         """
         import tensorflow as tf
 
@@ -329,108 +309,56 @@ class Epochs:
             variant = tf.data.experimental.to_variant(self.data)
             graph = tf.raw_ops.DatasetToGraphV2(
                 input_dataset=variant, external_state_policy=1
-            )  # keep quiet about state
+            )  # no warning about state
         except tf.errors.OpError:
             return "unknown"
-        nodes = [node for node in tf.compat.v1.GraphDef.FromString(graph.numpy()).node if "Dataset" in node.op]
-        fixed = [node.op.startswith("Shuffle") and not node.attr["reshuffle_each_iteration"].b for node in nodes]
-        return " ".join(
-            "Fixed" * same + node.op.partition("Dataset")[0] for node, same in zip(nodes, fixed, strict=True)
-        )
+        nodes = tf.compat.v1.GraphDef.FromString(graph.numpy()).node
+        nodes = [node for node in nodes if "Shuffle" not in node.op or node.attr["reshuffle_each_iteration"].b]
+        return " ".join(node.op.partition("Dataset")[0] for node in nodes if "Dataset" in node.op)
 
     @property
     def deals_anew(self) -> bool:
         """Return whether a `tf.data` pipeline shuffles before it takes or skips a part; False where that cannot be seen."""
-        return re.search(r"\bShuffle\b(?:(?!Cache).)*\b(Take|Skip)\b", self.stages) is not None
+        return re.search("Shuffle((?!Cache).)*(Take|Skip)", self.stages) is not None
 
     @property
-    def fixed_batch_size(self) -> int | None:
-        """Return the batch size of a `tf.data` dataset whose batches are all full (`drop_remainder=True`), else None."""
+    def full_batch(self) -> int:
+        """Return the batch size of a `tf.data` dataset whose batches are all full (`drop_remainder=True`), else 0."""
         import tensorflow as tf
 
-        shape = getattr(tf.nest.flatten(getattr(self.data, "element_spec", None))[0], "shape", None)
-        if shape is None or shape.rank is None or shape.rank < 2 or (shape.rank == 3 and shape[-1] in (1, 3, 4)):
-            return None
-        return shape[0]
-
-    @property
-    def batch_size(self) -> int:
-        """Return the number of images in the first batch."""
-        return len(next(Epochs(self.data, steps=1).batches()))
-
-
-@dataclass(frozen=True)
-class _TwoEpochs:
-    """What two epochs have shown: a digest of every image, or names. `cut`: of a longer dataset no more was read."""
-
-    epochs: Epochs
-    first: list[Hashable]
-    second: list[Hashable]
-    cut: bool = False
-
-    @property
-    def again(self) -> int:
-        return (Counter(self.first) & Counter(self.second)).total()
-
-    @property
-    def new(self) -> int:
-        return len(self.second) - self.again
-
-
-def _read_twice(data: Any, *, limit: int | None, steps: int | None = None, decide: bool = True) -> _TwoEpochs:
-    """Return two epochs, the first `limit` images of each, or all where these are shuffled and `decide` nothing."""
-    epochs = Epochs(data, steps=steps)
-    first, cut = epochs.digests(limit)
-    shown = _TwoEpochs(epochs, first, epochs.digests(limit)[0], cut)
-    if decide and cut and shown.new and (shown.again or limit < ENOUGH):
-        return _TwoEpochs(epochs, epochs.digests(None)[0], epochs.digests(None)[0])
-    return shown
+        images = tf.nest.flatten(getattr(self.data, "element_spec", None))[0]
+        shape = tuple(getattr(images, "shape", None) or ())
+        return (shape[0] or 0) if _is_batch(shape) else 0
 
 
 def _readable(data: Any) -> Any:
+    """Return what can be gone through: an array as one batch, a copy of a `PyDataset`, whose own place is to stay."""
     import keras
 
     if isinstance(data, keras.utils.PyDataset):
-        return _own_copy(data)
-    if hasattr(data, "shape") and hasattr(data, "dtype"):
-        return (data,)
+        return copy.copy(data)
+    if hasattr(data, "dtype") or (isinstance(data, tuple) and data and hasattr(data[0], "dtype")):
+        return [data]
     if isinstance(data, Iterator):
-        raise TypeError("a generator can be gone through only once, so looking at it would use it up; give the"
-                        " dataset itself, or a function that makes a new generator.")  # fmt: skip
+        problem = "a generator can be gone through only once, so looking at it would use it up"
+        raise TypeError(f"{problem}; give the dataset itself, or a function that makes a new generator.")
     if isinstance(data, str | bytes | dict | type) or not (isinstance(data, Iterable) or callable(data)):
         raise TypeError(f"a dataset or an array of images is wanted; received {type(data).__name__} {data!r:.60}.")
     return data
-
-
-def _own_copy(data: Any) -> Any:
-    """Return a copy that shares the images, so that counting, shuffling and drawing leave the learner's as it is."""
-    mine = copy.copy(data)
-    for name, value in vars(data).items():
-        if isinstance(value, np.random.Generator | np.random.RandomState | random.Random):
-            object.__setattr__(mine, name, copy.deepcopy(value))
-        elif isinstance(value, list | dict) or (isinstance(value, np.ndarray) and value.ndim <= 1):
-            object.__setattr__(mine, name, copy.copy(value))
-    return mine
 
 
 def _images(item: Any) -> np.ndarray:
     """Return the images of one item of a dataset, (images, labels), as a batch."""
     if isinstance(item, dict):
         raise TypeError(f"the dataset yields dicts with {', '.join(map(str, item))}; give one of (images, labels).")
-    images, *labels = item if isinstance(item, tuple | list) else (item,)
+    images = item[0] if isinstance(item, tuple | list) else item
     if isinstance(images, dict | tuple):
         raise TypeError("the dataset yields several inputs at once; give one that yields (images, labels).")
     images = np.asarray(images)
     if images.dtype.kind not in "uifb" or not images.ndim:
         raise TypeError(f"the dataset yields {str(images.flat[0])!r:.40}, not images.")
-    batched = images.ndim > 1
-    if images.ndim == 3 and labels and labels[0] is not None:
-        batched = np.ndim(labels[0]) > 0 and np.shape(labels[0])[0] == len(images)
-    elif images.ndim == 3:
-        batched = images.shape[-1] not in (1, 3, 4)
-    return images if batched else images[np.newaxis]
+    return images if _is_batch(images.shape) else images[np.newaxis]
 
 
-def _digest(image: np.ndarray) -> bytes:
-    values = np.ascontiguousarray(image, dtype="float32") + 0.0  # so that -0 and 0, uint8 and float are the same
-    return hashlib.blake2b(f"{values.shape}".encode() + values.tobytes(), digest_size=16).digest()
+def _is_batch(shape: tuple) -> bool:
+    return len(shape) > 1 and not (len(shape) == 3 and shape[-1] in (1, 3, 4))

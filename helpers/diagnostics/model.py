@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 COMPILE = "model.compile(optimizer=keras.optimizers.Adam(1e-5), loss=..., metrics=...)"
+STATISTICS = ("moving_mean", "moving_variance", "mean", "variance", "count", "vector_u")  # weights of layers of Keras
 FREEZE_NORM = (
     "for layer in base_model.layers: if isinstance(layer, keras.layers.BatchNormalization): layer.trainable = False"
     "  # then compile()"
@@ -76,7 +77,11 @@ def _known_to_training(layers: _Layers) -> Diagnosis:
         change = f"{COMPILE}  # with a new optimizer, after trainable = True"
         return Diagnosis("trainable", False, f"{message} {_listed(missed)}.", change)
     ignored = layers.owning(one for one in model.non_trainable_weights if id(one) in known)
-    if ignored and model.train_function is not None and not model.run_eagerly and layers.changed_since_compile():
+    compiled = getattr(
+        model, "_compiled_trainable_state", {}
+    )  # the flags at compile(): Keras has no public name for them
+    changed = any(layer.trainable != compiled.get(layer, not layer.trainable) for layer in layers.everything)
+    if ignored and changed and model.train_function is not None and not model.run_eagerly:
         message = f"frozen after training had begun, and trained on all the same: {_listed(ignored)}."
         return Diagnosis("trainable", False, message, f"{COMPILE}  # again, after trainable = False")
     return Diagnosis("trainable", True, f"{trainable}, and the optimizer knows it.")
@@ -160,17 +165,9 @@ class _Layers:
         self.model, self.everything = model, _inner_first(model)
         self.norms = [one for one in self.everything if isinstance(one, keras.layers.BatchNormalization) and one.built]
         self.owner = {id(one): layer for layer in reversed(self.everything) for one in layer.weights}
-        self.learned = self._all_unfrozen()
-
-    def _all_unfrozen(self) -> list[keras.Variable]:
-        """Return what is trainable when nothing is frozen, and put every flag back. A flag sets those of inner layers."""
-        flags = [(one, one.trainable) for one in [*reversed(self.everything), *self.model.weights]]
-        for layer in reversed(self.everything):
-            layer.trainable = True
-        learned = self.model.trainable_weights
-        for one, flag in flags:
-            one.trainable = flag
-        return learned
+        frozen = [one for one in model.weights if not (one.trainable or self.owner[id(one)].trainable)]
+        meant = {id(one) for one in [*model.trainable_weights, *frozen] if one.name not in STATISTICS}
+        self.learned = [one for one in model.weights if id(one) in meant]
 
     def owning(self, weights: Iterable[keras.Variable]) -> list[keras.Layer]:
         """Return the layers that own these weights, each once."""
@@ -207,11 +204,6 @@ class _Layers:
         if not all(layer.built for layer in layers):
             raise ValueError(f"{name!r} has no weights yet; call the model on a batch of images first.")
         return layers
-
-    def changed_since_compile(self) -> bool:
-        """Return whether a `trainable` is another one than at compile(), which Keras keeps in a private attribute only."""
-        before = getattr(self.model, "_compiled_trainable_state", None)
-        return before is None or any(one.trainable != before.get(one, one.trainable) for one in self.everything)
 
     def line(self, layers: Sequence[keras.Layer], *, trainable: bool) -> str:
         """Return the line that sets `trainable` of layers: `model.get_layer("head").trainable = True`.

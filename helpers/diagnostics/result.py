@@ -1,4 +1,4 @@
-"""What every diagnosis returns, right or wrong, why, and the line to change; and a table of several."""
+"""What every diagnosis returns: right or wrong, why, and the line to change; and a table of several."""
 
 from __future__ import annotations
 
@@ -22,10 +22,8 @@ class Diagnosis:
         return self.ok
 
     def __repr__(self) -> str:
-        if self.ok:
-            return f"OK: {' '.join(self.message.split())}"
-        parts = {"Problem: ": self.message, "   Change: ": self.change}
-        return "\n".join(start + " ".join(part.split()) for start, part in parts.items())
+        message, change = " ".join(self.message.split()), " ".join(self.change.split())
+        return f"OK: {message}" if self.ok else f"Problem: {message}\n   Change: {change}"
 
 
 def report(*results: Diagnosis, width: int = 100) -> str:

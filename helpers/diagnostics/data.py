@@ -1,8 +1,7 @@
 """Are all images shown, varied, in one part only, and the classes in one order? Diagnoses of data, and the epochs they read.
 
-They look at what comes out of a dataset, so it does not matter how it was made. Images are told apart by a hash of their
-values, hence in any order: shuffling makes no difference. The same photograph in another size or rotated is another
-image to them. Give lists of file names, or of photographs, where that matters.
+What comes out of a dataset is looked at, in any order, so it does not matter how it was made. An image is known by a hash of
+its values: resized or rotated it is another one. Give lists of names, of files or photographs, where that matters.
 """
 
 from __future__ import annotations
@@ -29,14 +28,15 @@ UNMIX = (
     'train, validation = keras.utils.image_dataset_from_directory(folder, validation_split=0.2, subset="both", seed=0)'
     "  # or shuffle(..., reshuffle_each_iteration=False) before take() and skip()"
 )
+APART = "split the names of files or photographs first, duplicates together, then build each part from its own names"
 
 
 def diagnose_augmentation_varies(dataset: Any, *, steps: int | None = None, limit: int = 2000) -> Diagnosis:
     """Return whether two epochs show different images, as augmentation should make them.
 
-    The images of both epochs are compared as sets, so a new order alone is no difference. `steps`: batches in an epoch, for
-    a dataset without an end. From a dataset without `cache()` only `limit` images are read where these decide. Augmentation
-    by layers inside the model is not seen here.
+    They are compared as sets: a new order alone is no difference. `steps`: batches in an epoch, for a dataset without an
+    end. From a dataset without `cache()` only `limit` images are read where these decide. Augmentation by layers inside
+    the model is not seen here.
     """
     epochs = Epochs(dataset, steps=steps).read_twice(limit)
     if epochs.again and epochs.new and epochs.deals_anew:
@@ -62,7 +62,7 @@ def diagnose_augmentation_varies(dataset: Any, *, steps: int | None = None, limi
 def diagnose_every_image_seen(dataset: Any, *, expected: int, steps: int | None = None) -> Diagnosis:
     """Return whether one epoch shows all of the `expected` images. `steps` is what `fit()` or `evaluate()` is given.
 
-    Everything is read, once. Of an endless dataset also the next two epochs are, when an image comes twice: were others left
+    Everything is read, once; of an endless dataset where an image comes twice also the next two epochs: were others left
     out for it, or is it twice in the data?
     """
     if isinstance(expected, bool) or not isinstance(expected, int) or expected < 1:
@@ -76,10 +76,10 @@ def diagnose_every_image_seen(dataset: Any, *, expected: int, steps: int | None 
     if count < expected:
         message = f"{epoch} shows {count} of {expected} images: {expected - count} are left out."
         return Diagnosis(name, False, message, _all_images_line(expected, epochs, counted=steps is not None))
-    if (steps or not epochs.stages) and distinct < min(count, expected):
-        if {*epochs.hashes(None)[0], *epochs.hashes(None)[0]} - set(shown):
-            message = f"{epoch} shows {count} images, but only {distinct} different ones: some twice, others not."
-            return Diagnosis(name, False, message, f"dataset.shuffle({expected}).repeat()  # shuffle() before repeat()")
+    repeated = (steps or not epochs.stages) and distinct < min(count, expected)
+    if repeated and {*epochs.hashes(None)[0], *epochs.hashes(None)[0]} - set(shown):
+        message = f"{epoch} shows {count} images, but only {distinct} different ones: some twice, others not."
+        return Diagnosis(name, False, message, f"dataset.shuffle({expected}).repeat()  # shuffle() before repeat()")
     more = f" ({count - expected} more than expected: some twice)" if count > expected else ""
     return Diagnosis(name, True, f"{epoch} shows {count} images, {expected} were expected{more}.")
 
@@ -129,9 +129,9 @@ def diagnose_splits(*, train: Any = None, validation: Any = None, test: Any = No
     """Return whether no image is in two parts, and validation and test show the same images in every pass.
 
     A part is a dataset, an array, a folder, or a list of names. Files are compared by their bytes, other names (of
-    photographs that patches were cut from, of patients) as text. Images are compared by their values: one that is
-    resized, rotated or scaled otherwise in another part is not found, its name is. Up to `limit` images of each part are
-    read, twice, and more where these do not decide. Scaling that was fitted on all parts leaves no trace here.
+    photographs that patches were cut from, of patients) as text, images by their values: one that is resized, rotated or
+    scaled otherwise is not found, its name is. Up to `limit` images of each part are read, twice, and more where these do
+    not decide. Scaling that was fitted on all parts leaves no trace here.
     """
     given = {"train": train, "validation": validation, "test": test}
     given = {name: data for name, data in given.items() if data is not None}
@@ -168,40 +168,39 @@ def _overlaps(parts: dict[str, Epochs]) -> Iterator[tuple[str, str]]:
         example = f", such as {names[0]}" if names else ""
         count = sum(image in both for image in images) or len(both)
         found.append(f"{count} of {len(images)} {other} images are also in {one}{example}")
-    if pairs and any(part.deals_anew for part in parts.values()):
-        yield f"{'; '.join(found)}: {MIXING}", UNMIX
-    elif pairs and any(part.again and part.new and not part.cut for part in parts.values()):
-        why = "every pass deals the images out anew, as a shuffle() before take() or skip() does."
-        yield f"{'; '.join(found)}: {why}", UNMIX
-    elif any(seen[one] == seen[other] for one, other in pairs):
+    why, change = "duplicates, or overlapping parts.", APART
+    if any(seen[one] == seen[other] for one, other in pairs):
+        why = "one part is used in two places."
         change = "model.fit(train, validation_data=validation)  # test only at the end: model.evaluate(test)"
-        yield f"{'; '.join(found)}: one part is used in two places.", change
-    elif pairs:
-        change = "split the names of files or photographs first, duplicates together, then build each part from its own"
-        yield f"{'; '.join(found)}: duplicates, or overlapping parts.", f"{change} names"
+    if any(part.again and part.new and not part.cut for part in parts.values()):
+        why, change = "every pass deals the images out anew, as a shuffle() before take() or skip() does.", UNMIX
+    if any(part.deals_anew for part in parts.values()):
+        why, change = MIXING, UNMIX
+    if pairs:
+        yield f"{'; '.join(found)}: {why}", change
 
 
 def _changes(parts: dict[str, Epochs]) -> Iterator[tuple[str, str]]:
     """Yield the problems that validation or test change from pass to pass, and what to change."""
     for name, part in parts.items():
-        if name == "train" or not part.new:
-            continue
-        message = f"{part.new} of {len(part.second)} {name} images are others in the second pass:"
-        change = f"{name} = {name}.map(preprocess)  # preprocess only; augment() belongs to train"
+        why, change = (
+            "they are augmented.",
+            f"{name} = {name}.map(preprocess)  # preprocess only; augment() belongs to train",
+        )
         if hasattr(part.data, "image_data_generator"):
             change = (
                 f"{name} = ImageDataGenerator(preprocessing_function=preprocess_input).flow(...)  # no augmentation"
             )
-        if part.deals_anew:
-            yield f"{message} {MIXING}", UNMIX
-        elif part.new < part.full_batch:
-            change = f"{name} = {name}.batch({part.full_batch})  # without drop_remainder=True, or without shuffle()"
-            yield f"{message} drop_remainder leaves out others each time.", change
-        elif not part.again or "train" in parts:
-            yield f"{message} they are augmented.", change
-        else:
+        if part.again and "train" not in parts:
+            why = "they are augmented, or dealt out anew."
             change = f"{change}, and no shuffle() before take(), skip() or drop_remainder"
-            yield f"{message} they are augmented, or dealt out anew.", change
+        if part.new < part.full_batch:
+            why = "drop_remainder leaves out others each time."
+            change = f"{name} = {name}.batch({part.full_batch})  # without drop_remainder=True, or without shuffle()"
+        if part.deals_anew:
+            why, change = MIXING, UNMIX
+        if name != "train" and part.new:
+            yield f"{part.new} of {len(part.second)} {name} images are others in the second pass: {why}", change
 
 
 def _names(data: Any) -> list[Hashable] | None:
@@ -224,9 +223,8 @@ class Epochs:
     """A dataset gone through as `fit()` does, epoch after epoch. `steps`: batches in one, where it has no end of its own.
 
     It reads arrays, `tf.data` datasets, `PyDataset` and the iterators of `ImageDataGenerator`, lists of batches, and
-    functions that return one of these; or names, if `named`. A dataset that shuffles or augments draws random numbers as in
-    an epoch of training. What two epochs have shown is `first` and `second`, `cut` when there is more; `again` of the second
-    were in the first as well, the others are `new`.
+    functions that return one of these; or names, if `named`. What two epochs show is `first` and `second`, `cut` when there
+    is more; `again` of the second were in the first as well, the others are `new`.
     """
 
     def __init__(self, data: Any, *, steps: int | None = None, named: bool = False) -> None:
@@ -251,11 +249,11 @@ class Epochs:
         cardinality, count = getattr(self.data, "cardinality", lambda: 0), getattr(self.data, "num_batches", 0)
         if self.steps is None and (int(cardinality()) == -1 or count is None):
             raise ValueError("the dataset never ends (repeat()); say how many batches are an epoch: steps=...")
-        if not hasattr(self.data, "num_batches"):
+        if hasattr(self.data, "num_batches"):
+            yield from (self.data[index] for index in (itertools.count() if count is None else range(count)))
+            self.data.on_epoch_end()
+        else:
             yield from self.data if isinstance(self.data, Iterable) else self.data()
-            return
-        yield from (self.data[index] for index in (itertools.count() if count is None else range(count)))
-        self.data.on_epoch_end()
 
     def hashes(self, limit: int | None) -> tuple[list[Hashable], bool]:
         """Return a hash of the values of every image of one epoch, in order, and whether it was cut off at `limit`.
@@ -269,9 +267,7 @@ class Epochs:
         for image in itertools.chain.from_iterable(self.batches()):
             if limit is not None and len(hashes) >= limit:
                 return hashes, True
-            values = (
-                np.ascontiguousarray(image, dtype="float32") + 0.0
-            )  # so that -0 and 0, uint8 and float are the same
+            values = np.ascontiguousarray(image, dtype="float32") + 0.0  # -0 becomes 0, uint8 is the same as float
             hashes.append(hash((values.shape, values.tobytes())))
             if len(hashes) > MOST_IMAGES:
                 raise ValueError(f"more than {MOST_IMAGES} images in a pass; if it never ends, give steps=...")
@@ -307,9 +303,7 @@ class Epochs:
             return ""
         try:
             variant = tf.data.experimental.to_variant(self.data)
-            graph = tf.raw_ops.DatasetToGraphV2(
-                input_dataset=variant, external_state_policy=1
-            )  # no warning about state
+            graph = tf.raw_ops.DatasetToGraphV2(input_dataset=variant, external_state_policy=1)  # 1: ignore
         except tf.errors.OpError:
             return "unknown"
         nodes = tf.compat.v1.GraphDef.FromString(graph.numpy()).node

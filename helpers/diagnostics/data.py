@@ -70,12 +70,11 @@ def diagnose_every_image_seen(dataset: Any, *, expected: int, steps: int | None 
     name, epochs = "every image seen", Epochs(dataset, steps=steps)
     shown, cut = epochs.hashes(3 * expected)
     count, distinct, epoch = len(shown), len(set(shown)), f"one epoch of {steps} steps" if steps else "one pass"
-    if cut:
-        message = f"one pass shows more than {3 * expected} images where {expected} are expected."
-        return Diagnosis(name, False, message, _all_images_line(expected, epochs, counted=True))
-    if count < expected:
+    if cut or count < expected:
         message = f"{epoch} shows {count} of {expected} images: {expected - count} are left out."
-        return Diagnosis(name, False, message, _all_images_line(expected, epochs, counted=steps is not None))
+        if cut:
+            message = f"one pass shows more than {3 * expected} images where {expected} are expected."
+        return Diagnosis(name, False, message, _all_images_line(expected, epochs, counted=cut or steps is not None))
     repeated = (steps or not epochs.stages) and distinct < min(count, expected)
     if repeated and {*epochs.hashes(None)[0], *epochs.hashes(None)[0]} - set(shown):
         message = f"{epoch} shows {count} images, but only {distinct} different ones: some twice, others not."
@@ -115,11 +114,9 @@ def diagnose_class_order(train_names: Any, other_names: Any) -> Diagnosis:
 
 def _class_names(given: Any) -> list[str]:
     given = getattr(given, "class_names", getattr(given, "class_indices", given))
-    if isinstance(given, dict):
-        given = sorted(given, key=given.get)
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         raise TypeError(f"class names are wanted, as a list in order; received {type(given).__name__}.")
-    names = [str(name) for name in given]
+    names = [str(name) for name in (sorted(given, key=given.get) if isinstance(given, dict) else given)]
     if not names:
         raise ValueError("the list of class names is empty.")
     return names
@@ -145,8 +142,8 @@ def diagnose_splits(*, train: Any = None, validation: Any = None, test: Any = No
         for name, data in given.items()
     }
     paths = {name: getattr(data, "file_paths", getattr(data, "filepaths", [])) for name, data in given.items()}
-    paths = {name: [os.path.realpath(path) for path in listed] for name, listed in paths.items() if listed}
-    files = {name: Epochs(listed, named=True).read_twice(None) for name, listed in paths.items()}
+    listed = {name: [os.path.realpath(path) for path in part] for name, part in paths.items() if part}
+    files = {name: Epochs(names, named=True).read_twice(None) for name, names in listed.items()}
     problems = itertools.chain(_overlaps(parts), _changes(parts), _overlaps(files))
     if problem := next(problems, None):
         return Diagnosis("splits", False, *problem)
@@ -293,10 +290,7 @@ class Epochs:
 
     @functools.cached_property
     def stages(self) -> str:
-        """Return the stages of a `tf.data` pipeline in order, "TensorSlice Map Shuffle Batch"; "" for anything else.
-
-        A shuffle that deals the same order in every pass is left out.
-        """
+        """Return the stages of a `tf.data` pipeline, "Map Shuffle Batch", but shuffles in a fixed order; "" for others."""
         import tensorflow as tf
 
         if not isinstance(self.data, tf.data.Dataset):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COMPILE = "model.compile(optimizer=keras.optimizers.Adam(1e-5), loss=..., metrics=...)"
 STATISTICS = ("moving_mean", "moving_variance", "mean", "variance", "count", "vector_u")  # weights of layers of Keras
+UNFREEZE_ALL = "model.trainable = True  # the whole model is frozen; then freeze layers one by one, then compile()"
 FREEZE_NORM = (
     "for layer in base_model.layers: if isinstance(layer, keras.layers.BatchNormalization): layer.trainable = False"
     "  # then compile()"
@@ -51,9 +52,7 @@ def diagnose_trainable(model: keras.Model, *, expected: Sequence[str] | None = N
         message = f"frozen, but should be trained: {_listed(frozen)}; trainable: {_listed(now)}."
         change = f"{layers.line(frozen, trainable=True)}  # then compile(), with a low learning rate"
         if not model.trainable:
-            change = (
-                "model.trainable = True  # the whole model is frozen; then freeze layers one by one, then compile()"
-            )
+            change = UNFREEZE_ALL
         return Diagnosis("trainable", False, message, change)
     if extra := [layer for layer in now if layer not in wanted]:
         change = f"{layers.line(extra, trainable=False)}  # then compile()"
@@ -77,9 +76,7 @@ def _known_to_training(layers: _Layers) -> Diagnosis:
         change = f"{COMPILE}  # with a new optimizer, after trainable = True"
         return Diagnosis("trainable", False, f"{message} {_listed(missed)}.", change)
     ignored = layers.owning(one for one in model.non_trainable_weights if id(one) in known)
-    compiled = getattr(
-        model, "_compiled_trainable_state", {}
-    )  # the flags at compile(): Keras has no public name for them
+    compiled = getattr(model, "_compiled_trainable_state", {})  # flags at compile(), for which Keras has no public name
     changed = any(layer.trainable != compiled.get(layer, not layer.trainable) for layer in layers.everything)
     if ignored and changed and model.train_function is not None and not model.run_eagerly:
         message = f"frozen after training had begun, and trained on all the same: {_listed(ignored)}."
@@ -165,9 +162,8 @@ class _Layers:
         self.model, self.everything = model, _inner_first(model)
         self.norms = [one for one in self.everything if isinstance(one, keras.layers.BatchNormalization) and one.built]
         self.owner = {id(one): layer for layer in reversed(self.everything) for one in layer.weights}
-        frozen = [one for one in model.weights if not (one.trainable or self.owner[id(one)].trainable)]
-        meant = {id(one) for one in [*model.trainable_weights, *frozen] if one.name not in STATISTICS}
-        self.learned = [one for one in model.weights if id(one) in meant]
+        frozen = {id(one) for one in model.weights if not (self.owner[id(one)].trainable or one.name in STATISTICS)}
+        self.learned = [one for one in model.weights if one.trainable or id(one) in frozen]
 
     def owning(self, weights: Iterable[keras.Variable]) -> list[keras.Layer]:
         """Return the layers that own these weights, each once."""

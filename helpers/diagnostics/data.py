@@ -21,6 +21,7 @@ import numpy as np
 
 from helpers.diagnostics.result import Diagnosis
 
+PARTS = ("train", "validation", "test")
 ENOUGH = 1000  # two random draws of so many images, of a hundred times as many, have some in common
 MOST_IMAGES = 200_000  # a pass that goes on for longer is taken to be endless
 MIXING = "a shuffle() comes before take() or skip(), so every pass deals the images out anew."
@@ -40,8 +41,7 @@ def diagnose_augmentation_varies(dataset: Any, *, steps: int | None = None, limi
     """
     epochs = Epochs(dataset, steps=steps).read_twice(limit)
     if epochs.again and epochs.new and epochs.deals_anew:
-        message = f"whether there is augmentation cannot be seen: {MIXING}"
-        return Diagnosis("augmentation", False, message, UNMIX)
+        return Diagnosis("augmentation", False, f"whether there is augmentation cannot be seen: {MIXING}", UNMIX)
     looked = f"{len(epochs.second)} images" + (f" (the first {limit})" if epochs.cut else "")
     if epochs.new and not epochs.only_dropped():
         return Diagnosis("augmentation", True, f"{epochs.new} of {looked} were different in the second epoch.")
@@ -71,10 +71,10 @@ def diagnose_every_image_seen(dataset: Any, *, expected: int, steps: int | None 
     shown, cut = epochs.hashes(3 * expected)
     count, distinct, epoch = len(shown), len(set(shown)), f"one epoch of {steps} steps" if steps else "one pass"
     if cut or count < expected:
-        message = f"{epoch} shows {count} of {expected} images: {expected - count} are left out."
-        if cut:
-            message = f"one pass shows more than {3 * expected} images where {expected} are expected."
-        return Diagnosis(name, False, message, _all_images_line(expected, epochs, counted=cut or steps is not None))
+        shows = f"{count} of {expected} images: {expected - count} are left out."
+        shows = f"more than {3 * expected} images where {expected} are expected." if cut else shows
+        change = _all_images_line(expected, epochs, counted=cut or steps is not None)
+        return Diagnosis(name, False, f"{epoch} shows {shows}", change)
     repeated = (steps or not epochs.stages) and distinct < min(count, expected)
     if repeated and {*epochs.hashes(None)[0], *epochs.hashes(None)[0]} - set(shown):
         message = f"{epoch} shows {count} images, but only {distinct} different ones: some twice, others not."
@@ -130,8 +130,7 @@ def diagnose_splits(*, train: Any = None, validation: Any = None, test: Any = No
     scaled otherwise is not found, its name is. Up to `limit` images of each part are read, twice, and more where these do
     not decide. Scaling that was fitted on all parts leaves no trace here.
     """
-    given = {"train": train, "validation": validation, "test": test}
-    given = {name: data for name, data in given.items() if data is not None}
+    given = {name: data for name, data in zip(PARTS, (train, validation, test), strict=True) if data is not None}
     if not given or set(given) == {"train"}:
         raise ValueError("give at least two parts (train=, validation=, test=), or one of the last two.")
     named = {name: names for name, data in given.items() if (names := _names(data)) is not None}
@@ -210,8 +209,8 @@ def _names(data: Any) -> list[Hashable] | None:
         if not data:
             raise ValueError(f"there is no file in {folder}.")
     listed = data.tolist() if isinstance(data, np.ndarray) and data.ndim == 1 else data
-    known = isinstance(listed, list | tuple | set) and listed
-    if not known or not all(isinstance(name, str | os.PathLike | int) for name in listed):
+    listed = listed if isinstance(listed, list | tuple | set) else []
+    if not listed or not all(isinstance(name, str | os.PathLike | int) for name in listed):
         return None
     return [hash(Path(name).read_bytes()) if os.path.isfile(str(name)) else str(name) for name in listed]
 
@@ -314,8 +313,7 @@ class Epochs:
         """Return the batch size of a `tf.data` dataset whose batches are all full (`drop_remainder=True`), else 0."""
         import tensorflow as tf
 
-        images = tf.nest.flatten(getattr(self.data, "element_spec", None))[0]
-        shape = tuple(getattr(images, "shape", None) or ())
+        shape = tuple(getattr(tf.nest.flatten(getattr(self.data, "element_spec", None))[0], "shape", None) or ())
         return (shape[0] or 0) if _is_batch(shape) else 0
 
 

@@ -3,33 +3,16 @@
 Each looks at a Keras program that runs, and says in a line what is wrong with it and which line to change.
 """
 
-from helpers.diagnostics.data_checks import (
-    diagnose_augmentation_varies,
-    diagnose_class_order,
-    diagnose_every_image_seen,
-)
-from helpers.diagnostics.head_checks import diagnose_head_and_loss
-from helpers.diagnostics.input_checks import diagnose_input_range
-from helpers.diagnostics.model_checks import (
-    diagnose_batch_norm_still,
-    diagnose_trainable,
-    diagnose_weights_moved,
-    take_snapshot,
-)
-from helpers.diagnostics.result import Diagnosis, report
-from helpers.diagnostics.split_checks import diagnose_splits
+from __future__ import annotations
 
-__all__ = [
-    "Diagnosis",
-    "diagnose_augmentation_varies",
-    "diagnose_batch_norm_still",
-    "diagnose_class_order",
-    "diagnose_every_image_seen",
-    "diagnose_head_and_loss",
-    "diagnose_input_range",
-    "diagnose_splits",
-    "diagnose_trainable",
-    "diagnose_weights_moved",
-    "report",
-    "take_snapshot",
-]
+import lazy_loader
+
+CONTENTS = {
+    "data": "diagnose_augmentation_varies diagnose_class_order diagnose_every_image_seen diagnose_splits",
+    "inputs": "diagnose_head_and_loss diagnose_input_range",
+    "model": "diagnose_batch_norm_still diagnose_trainable diagnose_weights_moved take_snapshot",
+    "result": "Diagnosis report",
+}
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={module: names.split() for module, names in CONTENTS.items()}
+)

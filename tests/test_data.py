@@ -402,6 +402,80 @@ def test_callers_cannot_spoil_the_digits():
     assert again.images.max() == 1 and np.bincount(again.labels).tolist() == [500] * 10
 
 
+# Digits for notebook 03
+
+
+@pytest.fixture(scope="module")
+def task():
+    return data.split_digit_pair()
+
+
+def test_draws_are_balanced_nested_and_apart_from_what_is_held_out(task):
+    images, labels = (
+        np.arange(len(task.target_labels))[:, None],
+        task.target_labels,
+    )  # each image is its own number
+    drawn, drawn_labels = data.draw_labelled(images, labels, labels_per_class=5, runs=3)
+    larger, _ = data.draw_labelled(images, labels, labels_per_class=50, runs=3)
+    left, left_labels = data.held_out(images, labels, runs=3)
+    for run in range(3):
+        assert np.bincount(drawn_labels[run]).tolist() == [5] * 10
+        assert set(drawn[run].ravel()) <= set(larger[run].ravel())
+        assert not set(larger[run].ravel()) & set(left[run].ravel())
+        assert np.array_equal(labels[left[run].ravel()], left_labels[run])
+    assert set(drawn[0].ravel()) != set(drawn[1].ravel())
+
+
+def test_the_split_covers_both_sets_once(task):
+    assert task.source_images.shape == (4500, 64) and task.source_test_images.shape == (500, 64)
+    assert task.target_images.shape == (1197, 64) and task.test_images.shape == (600, 64)
+    pair = data.load_digit_pair()
+    ours = np.concatenate([task.target_images, task.test_images])
+    assert np.allclose(np.sort(ours.sum(axis=1)), np.sort(pair.uci_images.sum(axis=(1, 2))), atol=1e-4)
+    assert np.array_equal(data.split_digit_pair(lambda images: 1 - images).test_images, 1 - task.test_images)
+
+
+def slanted_bar(*, lean: float, top: int = 1, left: float = 2.0):
+    """A smooth stroke that starts at (top, left) and moves `lean` columns to the right for each row."""
+    rows, columns = np.indices((8, 8))
+    middle = left + lean * (rows - top)
+    inside = (rows >= top) & (rows <= top + 5)
+    return (np.exp(-((columns - middle) ** 2)) * inside).astype("float32")[None]
+
+
+def test_the_shape_of_a_known_stroke():
+    shape = {key: value[0] for key, value in data.measure_shape(slanted_bar(lean=0.4)).items()}
+    assert shape["row"] == pytest.approx(3.5, abs=0.1) and shape["column"] == pytest.approx(3.0, abs=0.15)
+    assert shape["slant"] == pytest.approx(0.4, abs=0.05)
+
+
+@pytest.mark.parametrize(("lean", "top", "left"), [(0.4, 1, 2.0), (-0.4, 0, 5.0), (0.0, 2, 1.0)])
+def test_straighten_centres_uprights_and_sizes(lean, top, left):
+    images = slanted_bar(lean=lean, top=top, left=left)
+    shape = data.measure_shape(data.straighten(images, size=None))
+    assert abs(shape["row"][0] - 3.5) < 0.2 and abs(shape["column"][0] - 3.5) < 0.2 and abs(shape["slant"][0]) < 0.08
+    only_slant = data.measure_shape(data.straighten(images, position=False, size=None))
+    before = data.measure_shape(images)
+    assert abs(only_slant["slant"][0]) < 0.08 and abs(only_slant["column"][0] - before["column"][0]) < 0.3
+
+
+def test_straighten_with_all_off_changes_nothing():
+    images = data.load_digit_pair().uci_images[:50]
+    assert np.allclose(data.straighten(images, position=False, slant=False, size=None), images, atol=1e-6)
+
+
+def test_straighten_brings_the_two_sets_together():
+    pair = data.load_digit_pair()
+    before, after = (
+        [data.measure_shape(change(images)) for images in (pair.mnist_images, pair.uci_images)]
+        for change in (lambda images: images, data.straighten)
+    )
+    for key in ("row", "column", "slant", "height"):
+        assert after[1][key].std() < 0.6 * before[1][key].std()
+    result = data.straighten(np.zeros((2, 8, 8), "float32"))
+    assert result.shape == (2, 8, 8) and np.isfinite(result).all()
+
+
 # Points in the plane
 
 TOYS = ["moons", "circles", "spiral", "xor", "blobs"]

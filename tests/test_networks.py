@@ -1,22 +1,25 @@
-"""The NumPy MLP: gradients against central differences, training, and the same numbers as Keras."""
+"""The NumPy MLP: gradients against central differences, training, many runs at once, and the same numbers as Keras."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from helpers import networks as numpy_mlp
-from helpers.data import load_toy_2d
+from helpers.data import draw_labelled, load_toy_2d, split_digit_pair
 from helpers.networks import (
     ACTIVATIONS,
     LOSSES,
+    accuracy,
     backward,
     build_mlp,
+    build_weights,
     cross_entropy,
     forward,
+    new_head,
     predict,
     softmax,
     squared_error,
+    train,
     train_mlp,
 )
 
@@ -132,6 +135,116 @@ def test_weight_decay_keeps_weights_small():
     assert norms[1] < 0.5 * norms[0]
 
 
+@pytest.fixture(scope="module")
+def task():
+    return split_digit_pair()
+
+
+@pytest.fixture(scope="module")
+def few(task):
+    return draw_labelled(task.target_images, task.target_labels, labels_per_class=2, runs=3)
+
+
+def small(runs=3):
+    return build_weights((64, 12, 8, 10), seeds=range(runs))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gradients_of_many_runs_are_those_of_each_run(few, loss):
+    images, labels = few[0].astype("float64"), few[1] if loss == "cross_entropy" else RANDOM.normal(size=(3, 20, 10))
+    weights = build_mlp((64, 12, 8, 10), activation="gelu", seed=range(3))
+    settings = {"activation": "gelu", "loss": loss}
+    losses, gradients = backward(weights, images, labels, **settings)
+    shared = backward(weights, images[0], labels[0], **settings)
+    assert losses.shape == (3,) and shared[0][0] == pytest.approx(losses[0])
+    for run in range(3):
+        alone = [(kernel[run], bias[run, 0]) for kernel, bias in weights]
+        value, expected = backward(alone, images[run], labels[run], **settings)
+        assert value == pytest.approx(losses[run])
+        for found, one in zip(gradients, expected, strict=True):
+            assert np.allclose(found[0][run], one[0]) and np.allclose(found[1][run, 0], one[1])
+    assert all(np.allclose(a[0][0], b[0][0]) for a, b in zip(gradients, shared[1], strict=True))
+
+
+def test_batches_of_every_run_are_its_own_examples():
+    """Run 1 has nothing but zeros for images, so that its first weights get no gradient, whatever is drawn."""
+    images, targets = RANDOM.normal(size=(2, 90, 4)), RANDOM.normal(size=90)
+    images[1] = 0
+    start = build_mlp((4, 3, 1), seed=(0, 1))
+    end, losses = train_mlp(start, images, targets, loss="squared_error", batch_size=10, steps=5)
+    assert losses.shape == (5, 2) and np.array_equal(end[0][0][1], start[0][0][1])
+    assert not np.array_equal(end[0][0][0], start[0][0][0])
+    single, losses = train_mlp(build_mlp((4, 3, 1)), images[0], targets, loss="squared_error", batch_size=10, steps=5)
+    assert losses.shape == (5,) and len(set(losses)) == 5
+
+
+def test_runs_are_independent_of_each_other(few):
+    images, labels = few
+    together = train(small(), images, labels, steps=20).weights
+    alone = train([(k[1:2], b[1:2]) for k, b in small()], images[1:2], labels[1:2], steps=20).weights
+    for (kernel, bias), (one_kernel, one_bias) in zip(together, alone, strict=True):
+        assert np.allclose(kernel[1], one_kernel[0], atol=1e-5) and np.allclose(bias[1], one_bias[0], atol=1e-5)
+
+
+def test_training_fits_and_leaves_its_arguments_alone(few):
+    images, labels = few
+    start = small()
+    kept = [(k.copy(), b.copy()) for k, b in start]
+    end = train(start, images, labels, steps=200, learning_rate=0.01).weights
+    assert accuracy(end, images, labels).min() == 1
+    assert all(np.array_equal(a, b) for s, k in zip(start, kept, strict=True) for a, b in zip(s, k, strict=True))
+
+
+@pytest.mark.parametrize("frozen", [0, 1, 2, 3])
+def test_frozen_layers_stay_and_the_others_move(few, frozen):
+    start = small()
+    end = train(start, *few, steps=5, frozen=frozen).weights
+    moved = [not np.array_equal(a[0], b[0]) for a, b in zip(start, end, strict=True)]
+    assert moved == [number >= frozen for number in range(3)]
+
+
+def test_frozen_training_equals_training_a_head_on_features(few):
+    images, labels = few
+    start = small()
+    features = forward(start, images, activation="relu")[2]
+    head = train(start[2:], features, labels, steps=30).weights[0]
+    whole = train(start, images, labels, steps=30, frozen=2).weights[2]
+    assert np.allclose(head[0], whole[0], atol=1e-5)
+
+
+def test_too_many_frozen_layers_are_refused(few):
+    with pytest.raises(ValueError, match="frozen is 4, but there are 3 layers"):
+        train(small(), *few, frozen=4)
+
+
+def test_the_pull_shortens_the_way_and_spares_the_head(few):
+    start = small()
+    ends = [train(start, *few, steps=100, learning_rate=0.01, l2_sp=pull).weights for pull in (0.0, 0.1, 10.0)]
+    ways = [sum(((e[i][0] - start[i][0]) ** 2).sum() for i in (0, 1)) for e in ends]
+    assert ways[0] > 2 * ways[1] > 4 * ways[2]
+    assert ((ends[2][2][0] - start[2][0]) ** 2).sum() > ways[2]
+
+
+def test_accuracy_is_measured_at_the_named_steps(task, few):
+    test = (task.test_images, task.test_labels)
+    run = train(small(), *few, steps=10, test=test, measure_at=(0, 5, 10))
+    assert run.accuracies.shape == (3, 3)
+    assert np.allclose(run.accuracies[:, 0], accuracy(small(), *test))
+    assert np.allclose(run.accuracies[:, -1], accuracy(run.weights, *test))
+    assert train(small(), *few, steps=10, test=test).accuracies.shape == (3, 1)
+
+
+def test_the_same_call_gives_the_same_weights(task):
+    runs = [train(small(), task.source_images, task.source_labels, steps=10).weights for _ in range(2)]
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(*runs, strict=True))
+
+
+def test_new_head_keeps_the_hidden_layers():
+    start = small()
+    new = new_head(start, classes=4)
+    assert new[0][0] is start[0][0] and new[-1][0].shape == (3, 8, 4) and not new[-1][1].any()
+
+
 @pytest.mark.parametrize(
     "mistake",
     [
@@ -172,7 +285,7 @@ def test_adam_with_weight_decay_takes_the_steps_of_keras():
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=keras.optimizers.AdamW(0.01, weight_decay=0.1), loss=loss)
     model.fit(points, labels, batch_size=50, epochs=5, shuffle=False, verbose=0)
-    ours, _ = numpy_mlp.train_mlp(layers, points, labels, steps=5, weight_decay=0.1)
+    ours, _ = train_mlp(layers, points, labels, steps=5, weight_decay=0.1)
     for layer, parts in zip(model.layers, ours, strict=True):
         for theirs, part in zip(layer.get_weights(), parts, strict=True):
             assert np.allclose(theirs, part, atol=1e-4)

@@ -1,4 +1,4 @@
-"""The rooms of the Transfer Learning Workbook. Every public name below can be had as `from helpers import load_textures`.
+"""What stands behind the notebooks of the Transfer Learning Workbook; any name below comes with `from helpers import ...`.
 
 The nine modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook, `diagnostics`
 looks at a learner's own program, `_machinery` is what nobody has to open. Importing this package is cheap: a name brings

@@ -1,4 +1,7 @@
-"""Small real data sets that need no download (textures, digits, points in the plane), and how they are drawn and split."""
+"""Every data set of the course, and how its examples are drawn and split: textures, digits, points in the plane.
+
+A new `load_` function goes here; what it has to fetch or keep goes to `_machinery`. Whole photographs come from there, too.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """A multilayer perceptron in NumPy: initialise, forward, backward, train; one network, or one for each of many seeds.
 
+`build_mlp` and `train_mlp` are what notebook 01 uses; `build_weights` and `train` set them up for the ReLU classifiers of
+notebook 03, one for each seed. Every training goes through `training_steps`, where the optimizers are.
 A network is a list of layers, a layer a pair (weights, bias), as in Keras (inputs, outputs) and (outputs,), or for many
 runs (runs, inputs, outputs) and (runs, 1, outputs): ten take little longer than one. Hidden layers have the same activation;
 the last is linear, its outputs are logits or the prediction of a regression.

@@ -19,9 +19,9 @@ import h5py
 import numpy as np
 import pytest
 
-import helpers._machinery
-from helpers._machinery import AssetError, cache_folder, download_file
+from helpers._machinery import downloads
 from helpers._machinery import weights as assets
+from helpers._machinery.downloads import AssetError, cache_folder, download_file
 from helpers._machinery.weights import ASSETS, FILTERS, SHAPES, load_weights, stored_weights
 
 PROJECT = Path(assets.__file__).parents[2]
@@ -549,8 +549,8 @@ def test_a_file_with_other_tensors_is_not_believed_even_with_the_right_hash(serv
 
 
 def test_a_server_that_never_answers_does_not_hang(monkeypatch):
-    assert sum(helpers._machinery.TIMEOUT) <= 20
-    monkeypatch.setattr(helpers._machinery, "TIMEOUT", (0.3, 0.3))
+    assert sum(downloads.TIMEOUT) <= 20
+    monkeypatch.setattr(downloads, "TIMEOUT", (0.3, 0.3))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         use_download(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}/file.h5")
         begin = time.monotonic()

@@ -20,7 +20,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers._machinery import AssetError, cache_folder
+from helpers._machinery.downloads import AssetError, cache_folder
 from helpers._machinery.quiet import no_terminal_messages
 
 PROJECT = "transfer-learning-workbook"
@@ -122,9 +122,7 @@ class Questions:
     def packages(self) -> Finding:
         from packaging.requirements import Requirement
 
-        wanted = [
-            one for one in map(Requirement, metadata.requires(PROJECT)) if not one.marker or one.marker.evaluate()
-        ]
+        wanted = [one for one in map(Requirement, metadata.requires(PROJECT)) if not one.marker or one.marker.evaluate()]
         versions = {one.name: _version(one.name) for one in wanted}
         faults = [
             f"{one.name} {versions[one.name] or 'is missing'} ({one.specifier} is needed)"

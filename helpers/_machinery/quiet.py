@@ -32,6 +32,5 @@ class _QuietFinder:
 
 
 def silence_tensorflow() -> None:
-    """Make the first import of TensorFlow a silent one; does nothing when it was called before."""
-    if _QuietFinder not in sys.meta_path:
-        sys.meta_path.insert(0, _QuietFinder)
+    """Make the first import of TensorFlow a silent one."""
+    sys.meta_path.insert(0, _QuietFinder)

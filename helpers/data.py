@@ -199,8 +199,8 @@ def _draw_part(part: str, *, count: int, size: int, color: bool, seed: int):
     boxes, images = [], []
     for number, material in enumerate(MATERIALS.values()):
         words = (_PATCHES, seed, PARTS.index(part), number)
-        drawn = draw_boxes(getattr(material, part), sides=material.sides, count=count, words=words)
-        picture = open_photograph(material.photograph)
+        drawn = draw_boxes(material[part], sides=material["sides"], count=count, words=words)
+        picture = open_photograph(material["photograph"])
         boxes.append(drawn)
         images.extend(cut_patch(picture, box, size=size, color=color) for box in drawn)
     labels = np.repeat(np.arange(len(MATERIALS), dtype=np.int64), count)

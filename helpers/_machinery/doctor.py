@@ -75,10 +75,7 @@ class Report(dict[str, Finding]):
 
 
 def doctor(*, device: bool = True) -> Report:
-    """Return a `Report` on everything that the notebooks rely on.
-
-    With `device=False` TensorFlow is not imported: the answer comes in less than a second, not in several.
-    """
+    """Return a `Report` on what the notebooks rely on; with `device=False` without TensorFlow, in less than a second."""
     questions = [name for name in vars(Questions) if not name.startswith("_") and (device or name != "device")]
     return Report({name.replace("_", " ").capitalize(): _ask(name) for name in questions})
 
@@ -86,8 +83,7 @@ def doctor(*, device: bool = True) -> Report:
 def run_doctor(*, fast: bool = False, require_gpu: bool = False) -> int:
     """Return the exit code: 1 when something is broken, or when `require_gpu` finds no GPU."""
     if not require_gpu:
-        report = doctor(device=not fast)
-        print(report)
+        print(report := doctor(device=not fast))
         return 0 if report.ok else 1
     status, found, fix = _ask("device")
     if found.startswith("GPU"):
@@ -117,15 +113,14 @@ class Questions:
 
     def packages(self) -> Finding:
         wanted = [one for one in map(Requirement, metadata.requires(PROJECT)) if not one.marker or one.marker.evaluate()]
-        versions = {one.name: _version(one.name) for one in wanted}
-        faults = [
-            f"{one.name} {versions[one.name] or 'is missing'} ({one.specifier} is needed)"
-            for one in wanted
-            if not versions[one.name] or not one.specifier.contains(versions[one.name], prereleases=True)
-        ]
+        faults = []
+        for one in wanted:
+            version = _version(one.name)
+            if not version or not one.specifier.contains(version, prereleases=True):
+                faults.append(f"{one.name} {version or 'is missing'} ({one.specifier} is needed)")
         if faults:
             return Finding(PROBLEM, "; ".join(faults), REPAIR)
-        named = ", ".join(f"{name} {versions[name]}" for name in NAMED)
+        named = ", ".join(f"{name} {_version(name)}" for name in NAMED)
         return Finding(OK, f"all {len(wanted)} as required ({named})")
 
     def project(self) -> Finding:

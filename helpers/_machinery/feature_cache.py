@@ -45,7 +45,7 @@ class FeatureStore:
     Nothing is stored for a model with a layer or lambda of the user's own: two versions of its code look alike.
     """
 
-    def __init__(self, parts: dict, *, pooling: str | None) -> None:
+    def __init__(self, parts: dict[str, keras.Model], *, pooling: str | None) -> None:
         self.folder, self.writable, self.networks = cache_folder() / "features", True, {}
         texts = {name: architecture(part) for name, part in parts.items()}
         if not any(map(OWN_CODE.search, texts.values())):

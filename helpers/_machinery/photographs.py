@@ -4,34 +4,31 @@ What there is stands in `photographs.toml`. A material is one class, in one phot
 patches come from three rectangles that do not touch: (left, top, right, bottom) in pixels, as Pillow has them.
 """
 
+from __future__ import annotations
+
 import tomllib
-from collections import namedtuple
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 PARTS = ("train", "validation", "test")
 FOLDERS = {"scikit-image": ("skimage", "data"), "scikit-learn": ("sklearn", "datasets/images")}
-Photograph = namedtuple("Photograph", "file package shows source licence")
-Material = namedtuple("Material", "photograph train validation test sides")  # sides: smallest and largest of a patch
-
 TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-PHOTOGRAPHS = {name: Photograph(**row) for name, row in TABLES["photographs"].items()}
-MATERIALS = {
-    name: Material(row["photograph"], *(tuple(row[key]) for key in (*PARTS, "sides")))
-    for name, row in TABLES["materials"].items()
-}
+PHOTOGRAPHS, MATERIALS = TABLES["photographs"], TABLES["materials"]
 
 
 def photograph_path(name: str) -> Path:
     """Return the file of one photograph, in the installed package that ships it; ValueError for unknown names."""
     if name not in PHOTOGRAPHS:
         raise ValueError(f"there is no photograph {name!r}; choose from {', '.join(PHOTOGRAPHS)}")
-    file, package, *_ = PHOTOGRAPHS[name]
+    file, package = PHOTOGRAPHS[name]["file"], PHOTOGRAPHS[name]["package"]
     module, folder = FOLDERS[package]
     spec = find_spec(module)
     path = Path(spec.submodule_search_locations[0] if spec else module, folder, file)
@@ -41,8 +38,10 @@ def photograph_path(name: str) -> Path:
 
 
 @cache
-def open_photograph(name: str) -> Image.Image:
+def open_photograph(name: str) -> Picture:
     """Return the whole photograph as a Pillow image in RGB, decoded once and then kept: do not change it."""
+    from PIL import Image
+
     with Image.open(photograph_path(name)) as picture:
         return picture.convert("RGB")
 
@@ -56,13 +55,13 @@ def load_photographs(names: Sequence[str] | None = None) -> dict[str, np.ndarray
 
 def load_regions() -> dict[str, dict]:
     """Return for each class its "photograph", and its "train", "validation" and "test" rectangle in it."""
-    return {name: dict(zip(("photograph", *PARTS), row, strict=False)) for name, row in MATERIALS.items()}
+    return {name: {key: row[key] for key in ("photograph", *PARTS)} for name, row in MATERIALS.items()}
 
 
 def photograph_credits() -> list[dict[str, str]]:
     """Return one dictionary for each photograph: name, file, package, shows, source, licence and its classes."""
-    classes = {name: [key for key, value in MATERIALS.items() if value.photograph == name] for name in PHOTOGRAPHS}
-    return [{"name": name} | row._asdict() | {"classes": ", ".join(classes[name])} for name, row in PHOTOGRAPHS.items()]
+    classes = {name: [key for key, value in MATERIALS.items() if value["photograph"] == name] for name in PHOTOGRAPHS}
+    return [{"name": name} | row | {"classes": ", ".join(classes[name])} for name, row in PHOTOGRAPHS.items()]
 
 
 def draw_boxes(region: tuple[int, int, int, int], *, sides: tuple[int, int], count: int, words: Sequence[int]) -> np.ndarray:
@@ -78,11 +77,13 @@ def draw_boxes(region: tuple[int, int, int, int], *, sides: tuple[int, int], cou
     return np.stack([x, y, x + side, y + side], axis=1)
 
 
-def cut_patch(picture: Image.Image, box: np.ndarray, *, size: int, color: bool) -> np.ndarray:
+def cut_patch(picture: Picture, box: np.ndarray, *, size: int, color: bool) -> np.ndarray:
     """Return the box of the picture as (size, size, 3) uint8, cut out first, so that nothing outside counts."""
+    from PIL.Image import Resampling
+
     patch = picture.crop(tuple(box.tolist()))
     patch = patch if color else patch.convert("L").convert("RGB")
-    return np.asarray(patch.resize((size, size), Image.Resampling.BICUBIC))
+    return np.asarray(patch.resize((size, size), Resampling.BICUBIC))
 
 
 def random_integers(words: Sequence[int], count: int) -> np.ndarray:

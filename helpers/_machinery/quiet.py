@@ -1,12 +1,10 @@
 """TensorFlow imported without the messages that its C++ part writes before any setting for its log is read."""
 
-from __future__ import annotations
-
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 
 
 @contextmanager
@@ -25,7 +23,7 @@ def no_terminal_messages() -> Iterator[None]:
 
 class _QuietFinder:
     @staticmethod
-    def find_spec(name, path=None, target=None):
+    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path, target) if name == "tensorflow" else None
         if spec:
             spec.loader.exec_module = no_terminal_messages()(spec.loader.exec_module)
@@ -33,6 +31,5 @@ class _QuietFinder:
 
 
 def silence_tensorflow() -> None:
-    """Make the first import of TensorFlow a silent one; does nothing when it was called before."""
-    if _QuietFinder not in sys.meta_path:
-        sys.meta_path.insert(0, _QuietFinder)
+    """Make the first import of TensorFlow a silent one."""
+    sys.meta_path.insert(0, _QuietFinder)

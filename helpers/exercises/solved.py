@@ -24,7 +24,7 @@ def progress_file() -> Path:
     if named := os.environ.get("WORKBOOK_LEARNER_FILE"):
         path = Path(named).expanduser().resolve()
         return path.with_suffix(".sqlite") if path.suffix == ".json" else path
-    from helpers._machinery.weights import cache_folder
+    from helpers._machinery.downloads import cache_folder
 
     return cache_folder() / "learner.sqlite"
 

@@ -14,12 +14,12 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
-from packaging.requirements import Requirement
+import lazy_loader
 
 from helpers._machinery.downloads import AssetError, cache_folder
 from helpers._machinery.quiet import no_terminal_messages
 
+psutil = lazy_loader.load("psutil")  # where a package is missing, the rows that need it say so
 PROJECT = "transfer-learning-workbook"
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = ("tensorflow", "keras", "jupyterlab", "ipywidgets", "matplotlib")
@@ -100,6 +100,8 @@ class Questions:
         return Finding(OK, found) if (3, 11) <= sys.version_info[:2] <= (3, 13) else Finding(PROBLEM, found, fix)
 
     def packages(self) -> Finding:
+        from packaging.requirements import Requirement
+
         wanted = [one for one in map(Requirement, metadata.requires(PROJECT)) if not one.marker or one.marker.evaluate()]
         faults = []
         for one in wanted:

@@ -6,6 +6,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 import course
+import lazy_loader
 import numpy as np
 import pytest
 
@@ -206,3 +207,10 @@ def test_a_card_that_tensorflow_does_not_see_is_reported(tmp_path):
     assert answer.returncode == 1 and answer.stdout == ""
     assert "NVIDIA Test Card" in answer.stderr and "DEVICE=gpu" in answer.stderr
     assert answer.stderr.count("\n") == 1, "one sentence, without TensorFlow's start-up messages"
+
+
+def test_a_package_that_is_missing_takes_only_the_rows_that_need_it(monkeypatch):
+    monkeypatch.setattr(doctor, "psutil", lazy_loader.load("a_package_that_nobody_has"))
+    report = doctor.doctor(device=False)
+    assert report["Memory"].status == "problem" and "a_package_that_nobody_has" in report["Memory"].found
+    assert all("\n" not in finding.found for finding in report.values()) and report["Python"].status == "ok"

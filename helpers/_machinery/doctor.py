@@ -86,7 +86,8 @@ def answer(question: str) -> Finding:
         status, found, fix = getattr(Questions(), question)()
     except Exception as error:  # whatever is broken here must not take the other rows with it
         fix = f"{REPAIR} If that does not help, run `make clean` and start over."
-        return Finding(PROBLEM, f"the check itself failed ({type(error).__name__}: {error})"[:300], fix)
+        sentence = str(error).partition("\n")[0][:300]
+        return Finding(PROBLEM, f"the check itself failed ({type(error).__name__}: {sentence})", fix)
     found = found.replace(f"{ROOT}{os.sep}", "").replace(str(ROOT), "the project's folder")
     return Finding(status, found.replace(str(Path.home()), "~"), fix)
 

@@ -7,8 +7,6 @@ runs (runs, inputs, outputs) and (runs, 1, outputs): ten take little longer than
 the last is linear, its outputs are logits or the prediction of a regression.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Notebook 02: explorers of a graph of two weights, of losses of two weights and of gradient norms, and its own pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 

@@ -4,8 +4,6 @@ The draws come from the very layers of Keras that `helpers.augmentation.build_au
 seed while a control moves, so the learner sees one thing change: twice the range is twice the same angle.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Notebook 04: an explorer of labels per class, layer and classifier, with learning curve and confusion matrix."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets as widgets

@@ -1,7 +1,5 @@
 """Notebook 06: an explorer of how deep, and how fast, VGG16 was allowed to change, over runs that were recorded."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ Class 0 is drawn as white circles and class 1 as black squares, on orange (low) 
 be told apart.
 """
 
-from __future__ import annotations
-
 import functools
 import html
 from collections.abc import Sequence
@@ -53,9 +51,7 @@ def plot_network(sizes: Sequence[int], *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_points(
-    points: np.ndarray, labels: np.ndarray, *, size: float = 26, ax: Axes | None = None
-) -> list[PathCollection]:
+def plot_points(points: np.ndarray, labels: np.ndarray, *, size: float = 26, ax: Axes | None = None) -> list[PathCollection]:
     """Return the marks of class 0 and of class 1; points are (n, 2), labels 0 or 1, `size` is that of a mark."""
     ax = ax if ax is not None else new_axes(size=(4, 3.6))
     ax.set(xlabel="input x1", ylabel="input x2")

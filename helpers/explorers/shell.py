@@ -6,8 +6,6 @@ also part of the stored output as a plain PNG, so that the page shows it where n
 shown below the controls, never swallowed. What ipywidgets lacks in the browser is put right by `repairs.js`.
 """
 
-from __future__ import annotations
-
 import html
 import io
 import textwrap
@@ -144,7 +142,5 @@ def build_explorer(draw: Draw, *, controls: Mapping[str, widgets.ValueWidget], n
 def choice(description: str, options: Sequence[Any], *, value: Any = None) -> widgets.SelectionSlider:
     """Return a slider over a few values (a list, or pairs of text and value) that starts at `value` or at the first."""
     start = {} if value is None else {"value": value}
-    slider = widgets.SelectionSlider(
-        description=description, options=options, layout=widgets.Layout(width="26em"), **start
-    )
+    slider = widgets.SelectionSlider(description=description, options=options, layout=widgets.Layout(width="26em"), **start)
     return slider.add_class("workbook-choice")

@@ -1,7 +1,5 @@
 """The explorers of notebook 03, which look up runs trained before: methods of transfer, and the strength of L2-SP."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np

@@ -171,7 +171,6 @@ def check_learning_rate_limit(number: float) -> str:
 
 @exercise("different weights going out bring different blame, and the twins part in the first step.")
 def check_breaks_symmetry(answer: Any) -> None:
-    answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
     if isinstance(answer, list | tuple | set):
         hint_if(len(answer) != 1, "exactly one of the four starts breaks the symmetry. Give one letter.")
         answer = next(iter(answer))

@@ -86,11 +86,10 @@ def expect(
     values: Any, right: Any, wrong: Iterable, otherwise: str, *, form: str = "", rtol: float = 1e-6, atol: float = 1e-8
 ) -> None:
     """Raise the hint of the first row (wrong values, hint) that fits, or `otherwise`, unless the values are right."""
-    if np.allclose(values, right, rtol=rtol, atol=atol):
-        return
-    for value, hint in wrong:
+    for value, hint in ((right, None), *wrong):
         if np.shape(value) == np.shape(values) and np.allclose(values, value, rtol=rtol, atol=atol):
-            raise NotYet(f"{values:{form}}? {hint}" if form else hint)
+            hint_if(hint is not None, f"{values:{form}}? {hint}" if form else hint)
+            return
     raise NotYet(otherwise)
 
 

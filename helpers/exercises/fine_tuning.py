@@ -94,25 +94,20 @@ def check_times_faster(number: float) -> str:
 @exercise("{block} at {rate:g}: mean validation accuracy {validation:.2f}, and a test accuracy of {test:.2f}.")
 def check_best_setting(answer: Any, runs: list[dict[str, Any]]) -> dict[str, Any]:
     answer = tuple(answer) if isinstance(answer, list) else answer
-    means = {key: _means(runs, key) for key in sorted({(run["first_trainable"], run["learning_rate"]) for run in runs})}
+    measured: dict[tuple[str, float], list[tuple[float, float, float]]] = {}
+    for run in runs:
+        setting = run["first_trainable"], run["learning_rate"]
+        measured.setdefault(setting, []).append((run["val_accuracy"][-1], run["test_accuracy"], -run["loss"][-1]))
+    means = {setting: np.mean(measured[setting], axis=0) for setting in sorted(measured)}
     hint_if(answer not in means, f"give one pair of block and rate, such as ('block5', 0.0001); received {answer!r:.60}.")
-    best = {name: max(means, key=lambda key: means[key][name]) for name in ("validation", "test", "loss")}
-    here, there = means[answer]["validation"], means[best["validation"]]["validation"]
-    if answer == best["validation"]:
-        return {"block": answer[0], "rate": answer[1]} | means[answer]
-    if answer == best["test"]:
+    best, best_in_test, lowest_loss = (max(means, key=lambda setting: means[setting][place]) for place in range(3))
+    here, there = means[answer][0], means[best][0]
+    if answer == best:
+        return {"block": answer[0], "rate": answer[1], "validation": here, "test": means[answer][1]}
+    if answer == best_in_test:
         raise NotYet("that is best on the test set, and the test set must not choose. Take the validation accuracy.")
-    hint_if(answer == best["loss"], "that has the lowest training loss. Which is best on images that were not trained on?")
+    hint_if(answer == lowest_loss, "that has the lowest training loss. Which is best on images that were not trained on?")
     raise NotYet(f"its mean validation accuracy is {here:.3f}, and another setting has {there:.3f}.")
-
-
-def _means(runs: list[dict[str, Any]], key: tuple[str, float]) -> dict[str, float]:
-    chosen = [run for run in runs if (run["first_trainable"], run["learning_rate"]) == key]
-    return {
-        "validation": float(np.mean([run["val_accuracy"][-1] for run in chosen])),
-        "test": float(np.mean([run["test_accuracy"] for run in chosen])),
-        "loss": -float(np.mean([run["loss"][-1] for run in chosen])),
-    }
 
 
 @exercise("the kernel of the test moved by {right:.3f} of its length.")

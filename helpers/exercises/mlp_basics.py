@@ -55,9 +55,8 @@ def check_and_neuron(weights: Any, bias: Any) -> dict[str, float]:
         if abs(value) <= 1e-9 * largest and answers in {"0000", "0001"}:
             raise NotYet(f"for {corner} the sum is 0, exactly on the line. Move the line a little.")
     hint_if(answers in OTHER_GATES, OTHER_GATES.get(answers))
-    if answers != "0001":
-        said = ", ".join(str(corner) for corner, yes in zip(CORNERS, answers, strict=True) if yes == "1")
-        raise NotYet(f"it says yes to {said}. AND says yes to (1, 1) alone.")
+    said = ", ".join(str(corner) for corner, yes in zip(CORNERS, answers, strict=True) if yes == "1")
+    hint_if(answers != "0001", f"it says yes to {said}. AND says yes to (1, 1) alone.")
     return {"largest": sums[-1]}
 
 
@@ -144,35 +143,30 @@ def check_keras_model(answer: Any) -> None:
 
 def _dense_layers(model: Any) -> tuple[list[int], list[str]]:
     """Return neurons and activation of each dense layer; activation layers count for the dense layer before them."""
-    units: list[int] = []
     activations: list[str] = []
+    kinds = [type(layer).__name__ for layer in model.layers if hasattr(layer, "units")]
+    if others := [kind for kind in kinds if kind != "Dense"]:
+        raise NotYet(f"one of the layers is {others[0]}. In an MLP all of them are keras.layers.Dense.")
     for layer in model.layers:
-        if hasattr(layer, "units") and (kind := type(layer).__name__) != "Dense":
-            raise NotYet(f"one of the layers is {kind}. In an MLP all of them are keras.layers.Dense.")
-    for layer in model.layers:
-        kind = type(layer).__name__
-        used = getattr(layer, "activation", None)
-        function = getattr(used, "__name__", None) or (type(used).__name__.lower() if used else None)
+        kind, used = type(layer).__name__, getattr(layer, "activation", layer)
+        name = getattr(used, "__name__", type(used).__name__.lower())
         if kind == "Dense":
-            units.append(int(layer.units))
-            activations.append(function or "linear")
+            activations.append(name)
         elif activations and kind in {"Activation", "ReLU", "Softmax"}:
-            own = function or kind.lower()
             if activations[-1] == "linear":
-                activations[-1] = own
-            elif own not in {"linear", activations[-1]} or own == "softmax":
-                activations[-1] = f"{activations[-1]} and then {own}"
+                activations[-1] = name
+            elif name not in {"linear", activations[-1]} or name == "softmax":
+                activations[-1] = f"{activations[-1]} and then {name}"
         elif kind not in {"InputLayer", "Flatten"}:
             raise NotYet(f"there is a layer {kind}. Three Dense layers behind the Input are all it takes.")
-    return units, activations
+    return [layer.units for layer in model.layers if hasattr(layer, "units")], activations
 
 
 @exercise("two linear outputs, and a loss that compares numbers.")
 def check_regression_head(neurons: Any, activation: Any, loss: Any) -> None:
     number, activation, loss = as_number(neurons), _name(activation, "activation"), _name(loss, "loss")
-    if number != 2:
-        six = " Six is the number of inputs." if number == 6 else ""
-        raise NotYet(f"{number:g} output neurons? There is one for each number that is wanted.{six}")
+    six = " Six is the number of inputs." if number == 6 else ""
+    hint_if(number != 2, f"{number:g} output neurons? There is one for each number that is wanted.{six}")
     hint_if(activation in SQUEEZED, SQUEEZED.get(activation))
     if activation not in {"linear", "none"}:
         raise NotYet(f"the activation {activation!r} bends the output. A plain number needs none: 'linear'.")
@@ -186,8 +180,7 @@ def _name(answer: Any, what: str) -> str:
     if isinstance(answer, list | tuple | dict | set | np.ndarray):
         raise NotYet(f"one {what} is wanted for all outputs, and this is a {type(answer).__name__}. Give its name.")
     if not isinstance(answer, str) and answer is not None:
-        if type(answer).__name__ == "Activation":  # the layer, as in keras.layers.Activation("linear")
-            answer = answer.activation
+        answer = getattr(answer, "activation", answer)  # of the layer keras.layers.Activation("linear")
         answer = getattr(answer, "__name__", None) or type(answer).__name__
     return "".join(letter for letter in str(answer).lower() if letter.isalnum())
 
@@ -195,8 +188,7 @@ def _name(answer: Any, what: str) -> str:
 def _returned_array(result: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Return as an array what a function returned; text, generators and unequal rows get a word of their own."""
     hint_if(isinstance(result, str), "your function returns text. Return the array of numbers.")
-    if hasattr(result, "__next__"):
-        kind = type(result).__name__
-        raise NotYet(f"your function returns a {kind}, which has computed nothing yet. Return an array.")
+    kind = type(result).__name__
+    hint_if(hasattr(result, "__next__"), f"your function returns a {kind}, which has computed nothing yet. Return an array.")
     uneven = "your function returns a list whose rows differ in length. Return one array."
     return as_array(result, shape=shape, uneven=uneven)

@@ -84,20 +84,21 @@ def check_negative_counts(answer: Any, counts: Sequence[int], curves: Mapping[st
     transfer = scratch + [0.1, -0.1, 0.05, -0.02, -0.01] + wiggle
     result = call(answer, [1, 2, 5, 10, 20], scratch.copy(), transfer.copy())
     values = as_array(list(result) if isinstance(result, set | tuple | range) else result).reshape(-1)
-    chosen = set(values.tolist())
-    hint_if(values.size == 5 and chosen <= {0.0, 1.0}, "that is true or false for each count. Return the counts themselves.")
+    chosen = sorted(set(values.tolist()))
+    hint_if(
+        values.size == 5 and set(chosen) <= {0, 1}, "that is true or false for each count. Return the counts themselves."
+    )
     positions = "these are positions. Return the counts that stand there."
     wrong = [
-        ({2, 10, 20}, "at 20 the mean is below zero, but by less than twice the standard error: we can't be sure."),
-        ({1, 5}, "there transfer is ahead. Negative means: transfer minus scratch is below zero."),
-        ({2}, "at 10 we can be sure as well. Is the deviation divided by the root of the number of runs?"),
-        ({1, 3}, positions),
-        ({1, 3, 4}, positions),
-        (set(), "none? Take the difference in each run first: the runs differ from one another far more than the two ways."),
+        ([2, 10, 20], "at 20 the mean is below zero, but by less than twice the standard error: we can't be sure."),
+        ([1, 5], "there transfer is ahead. Negative means: transfer minus scratch is below zero."),
+        ([2], "at 10 we can be sure as well. Is the deviation divided by the root of the number of runs?"),
+        ([1, 3], positions),
+        ([1, 3, 4], positions),
+        ([], "none? Take the difference in each run first: the runs differ from one another far more than the two ways."),
     ]
-    for others, hint in wrong:
-        hint_if(chosen == others, hint)
-    hint_if(chosen != {2, 10}, f"for the curves of the check the counts are [2, 10], and yours are {sorted(chosen)}.")
+    found = f"for the curves of the check the counts are [2, 10], and yours are {chosen}."
+    expect(chosen, [2, 10], wrong, found)
 
 
 @exercise("the mean place of the ink. To centre a digit, shift it by the distance to the middle, 3.5.")

@@ -42,12 +42,10 @@ def check_preprocessing(answer: Any) -> None:
     images = np.array([[[[255, 128, 0], [10, 20, 30]]]], dtype="uint8")
     result = as_array(call(answer, images=images, advice="Return new ones."), shape=images.shape)
     right, centred = preprocess_vgg16(images), np.float32(images) - CHANNEL_MEANS
-    mirrored = preprocess_vgg16(images[..., ::-1, :])
+    mirrored, reversed_late = preprocess_vgg16(images[..., ::-1, :]), centred[..., ::-1]
+    order = "the order of the means does not fit that of the channels."
     wrong = [
-        (
-            centred[..., ::-1],
-            "the order of the means does not fit that of the channels. Turn the channels around before you subtract.",
-        ),
+        (reversed_late, f"{order} Turn the channels around before you subtract."),
         (centred, "the channels are still red, green, blue. Turn the last axis around."),
         (images[..., ::-1], "the channels are right, but where are the means?"),
         (right / 255, "you divide by 255. VGG16 was trained on values from 0 to 255."),

@@ -1,6 +1,5 @@
 """Checks of notebook 06, fine-tuning."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,7 +39,7 @@ def check_unseen(answer: Any, images: int, batch_size: int) -> dict[str, int]:
 
 
 @exercise("block 5 and the head are trained, at a learning rate of {rate:g}, and the optimizer knows it.")
-def check_prepare(prepare: Callable[..., Any]) -> dict[str, float]:
+def check_prepare(prepare: Any) -> dict[str, float]:
     def prepared(model: Any) -> Any:
         result = prepare(model)
         return result if hasattr(result, "compiled") or result is ... else model
@@ -111,7 +110,7 @@ def check_best_setting(answer: Any, runs: list[dict[str, Any]]) -> dict[str, Any
 
 
 @exercise("the kernel of the test moved by {right:.3f} of its length.")
-def check_distance(distance: Callable[..., Any]) -> dict[str, float]:
+def check_distance(distance: Any) -> dict[str, float]:
     random, norm = np.random.default_rng(6), np.linalg.norm
     before = random.normal(size=(3, 3, 4, 5))
     after = before + 0.1 * random.normal(size=before.shape)
@@ -142,7 +141,7 @@ def check_gap(number: float) -> str:
 
 
 @exercise("each map weighted by its mean gradient, added up, and what is negative cut off.")
-def check_heatmap(heatmap: Callable[..., Any]) -> None:
+def check_heatmap(heatmap: Any) -> None:
     random = np.random.default_rng(7)
     maps, gradients = random.uniform(0, 2, (4, 5, 3)), random.normal(size=(4, 5, 3))
     total = maps @ gradients.mean(axis=(0, 1))

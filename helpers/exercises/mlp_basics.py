@@ -42,7 +42,7 @@ def check_neuron_output(number: float) -> str:
     return f"not {number:g}. Multiply, add the bias, and then put the sum into the sigmoid."
 
 
-@exercise("only (1, 1) brings the sum above zero, to {largest:g}.")
+@exercise("only (1, 1) brings the sum above zero, to {sum:g}.")
 def check_and_neuron(weights: Any, bias: Any) -> dict[str, float]:
     weights, bias = as_array(weights), as_number(bias)
     hint_if(weights.size != 2, f"two weights are wanted, one for each input, and this holds {weights.size} of them.")
@@ -57,7 +57,7 @@ def check_and_neuron(weights: Any, bias: Any) -> dict[str, float]:
     hint_if(answers in OTHER_GATES, OTHER_GATES.get(answers))
     said = ", ".join(str(corner) for corner, yes in zip(CORNERS, answers, strict=True) if yes == "1")
     hint_if(answers != "0001", f"it says yes to {said}. AND says yes to (1, 1) alone.")
-    return {"largest": sums[-1]}
+    return {"sum": sums[-1]}
 
 
 @exercise("from 0 to 1 without an overflow, from z = -1000 to z = 1000.")

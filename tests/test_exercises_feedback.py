@@ -11,12 +11,11 @@ from helpers.exercises.feedback import NotYet, as_array, as_number, call, exerci
 def half(answer):
     if as_number(answer) != 0.5:
         raise NotYet("not a half.")
-    return "a half."
 
 
 @pytest.mark.parametrize("answer", [0.5, np.float32(0.5), np.array(0.5), [0.5], np.array([[0.5]])])
 def test_a_number_may_come_in_any_shape_that_holds_one(answer):
-    assert verdict(half, answer) == "Correct: a half."
+    assert verdict("a half.", half, answer) == "Correct: a half."
 
 
 @pytest.mark.parametrize(
@@ -32,23 +31,27 @@ def test_a_number_may_come_in_any_shape_that_holds_one(answer):
     ],
 )
 def test_what_is_not_a_number_gets_a_word_of_its_own(answer, word):
-    line = verdict(half, answer)
+    line = verdict("a half.", half, answer)
     assert line.startswith("Not yet: ") and word in line
 
 
 def test_a_tensor_is_a_number_too():
     import tensorflow as tf
 
-    assert verdict(half, tf.constant(0.5)) == "Correct: a half."
+    assert verdict("a half.", half, tf.constant(0.5)) == "Correct: a half."
+
+
+def test_names_in_the_praise_stand_for_what_the_check_returns():
+    assert verdict("{half:.1f} it is.", lambda answer: {"half": answer}, 0.5) == "Correct: 0.5 it is."
 
 
 def test_an_untouched_stub_is_no_mistake():
-    assert verdict(half, ...).startswith("Your turn: ")
-    assert verdict(lambda answer: call(answer), lambda: ...).startswith("Your turn: ")
+    assert verdict("a half.", half, ...).startswith("Your turn: ")
+    assert verdict("called.", call, lambda: ...).startswith("Your turn: ")
 
 
 def test_whatever_a_check_raises_becomes_feedback(capsys):
-    @exercise
+    @exercise("praise.")
     def broken(answer):
         raise ZeroDivisionError("first\nsecond")
 
@@ -67,7 +70,7 @@ def test_whatever_a_check_raises_becomes_feedback(capsys):
     ],
 )
 def test_a_function_that_does_not_work_gets_a_word_of_its_own(function, word):
-    line = verdict(lambda answer: call(answer), function)
+    line = verdict("called.", call, function)
     assert line.startswith("Not yet: ") and word in line
 
 
@@ -90,6 +93,14 @@ def test_an_array_of_another_shape_gets_a_word_of_its_own(values, word):
 @pytest.mark.parametrize("values", [[[1, 2, 3], [4, 5, 6]], np.ones((2, 3), "float32"), np.ones((2, 3), "uint8")])
 def test_arrays_of_any_number_type_and_lists_are_taken(values):
     assert as_array(values, shape=(2, 3)).dtype == np.float64
+
+
+def test_an_array_that_has_to_stay_as_it_is_is_watched():
+    z = np.array([2.0, 1.0])
+    assert call(lambda x, z: z[0] + x, 1, z=z) == 3
+    with pytest.raises(NotYet, match="your function changes the z that it is given. Sort a copy."):
+        call(lambda x, z: z.sort() or x, 1, z=z, advice="Sort a copy.")
+    assert z[0] == 2
 
 
 def test_lists_of_unequal_rows_get_the_hint_that_is_given_for_them():

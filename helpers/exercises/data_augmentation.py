@@ -1,7 +1,5 @@
 """Checks of notebook 05, data augmentation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -29,12 +27,10 @@ def check_rotation_factor(number: float) -> str:
     return f"not {number:,.6g}. That share of a full turn is {360 * number:.4g} degrees."
 
 
-@exercise
-def check_mirror(answer: Any) -> str:
+@exercise("the columns in reverse order, and nothing else.")
+def check_mirror(answer: Any) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 3), dtype="uint8")
-    given = images.copy()
-    result = as_array(call(answer, given), shape=images.shape)
-    hint_if(not np.array_equal(given, images), "your function changes the images that it is given. Return new ones.")
+    result = as_array(call(answer, images=images, advice="Return new ones."), shape=images.shape)
     wrong = [
         (images, "nothing has changed."),
         (images[::-1], "the images are in reverse order, but each is as it was. Axis 0 counts the images."),
@@ -44,15 +40,14 @@ def check_mirror(answer: Any) -> str:
     ]
     otherwise = "each row has to hold the same pixels, in reverse order. Axis 2 counts the columns."
     expect(result, images[:, :, ::-1], wrong, otherwise)
-    return "the columns in reverse order, and nothing else."
 
 
-@exercise
-def check_fill(reflected: Any, wrapped: Any) -> str:
+@exercise("reflect holds a mirror to the edge, wrap brings in the far end.")
+def check_fill(reflected: Any, wrapped: Any) -> None:
     first, second = as_array(reflected, shape=(5,)).tolist(), as_array(wrapped, shape=(5,)).tolist()
     reflect, wrap = [2, 1, 1, 2, 3], [4, 5, 1, 2, 3]
-    if first == wrap and second == reflect:
-        raise NotYet("both are right, in the wrong order: the first is `reflect`, the second `wrap`.")
+    swapped = (first, second) == (wrap, reflect)
+    hint_if(swapped, "both are right, in the wrong order: the first is `reflect`, the second `wrap`.")
     shifted = "that is a shift to the left. The 1 has to end up in the middle."
     wrong = [
         ([3, 2, 1, 2, 3], "the edge itself is repeated, too: the 1 comes twice."),
@@ -66,13 +61,11 @@ def check_fill(reflected: Any, wrapped: Any) -> str:
     for name, values, right in (("reflect", first, reflect), ("wrap", second, wrap)):
         rows = [(other, f"{name}: {hint}") for other, hint in wrong]
         expect(values, right, rows, f"{name}: the last three are 1, 2, 3. Which two come in on the left?")
-    return "reflect holds a mirror to the edge, wrap brings in the far end."
 
 
-@exercise
-def check_pipeline(answer: Any) -> str:
-    if isinstance(answer, list | tuple):
-        raise NotYet("these are layers in a list. Put them together with keras.Sequential([...]).")
+@exercise("up to 10 degrees and a tenth of the width and height, to either side; digits stay what they are.")
+def check_pipeline(answer: Any) -> None:
+    hint_if(isinstance(answer, list | tuple), "these are layers in a list. Put them together with keras.Sequential([...]).")
     layers = {type(layer).__name__: layer for layer in getattr(answer, "layers", [answer])}
     hint_if("RandomFlip" in layers, "a mirrored 2 is no 2 any more: leave the flip out.")
     wanted = ("RandomRotation", "RandomTranslation")
@@ -81,17 +74,16 @@ def check_pipeline(answer: Any) -> str:
     besides = ", ".join(sorted(set(layers) - set(wanted)))
     hint_if(besides != "", f"only rotation and shift are wanted, and there is {besides} besides.")
     low, high = (360 * share for share in layers["RandomRotation"].factor)
-    if not np.allclose((low, high), (-10, 10), atol=0.1):
-        raise NotYet(f"it turns by {low:.3g} to {high:.3g} degrees. The factor is a share of a full turn.")
+    found = f"it turns by {low:.3g} to {high:.3g} degrees."
+    hint_if(not np.allclose((low, high), (-10, 10), atol=0.1), f"{found} The factor is a share of a full turn.")
     for axis in ("height", "width"):
         factor = layers["RandomTranslation"].get_config()[f"{axis}_factor"]
-        hint = f"the {axis}_factor is {factor}. A tenth of the {axis}, to either side, is 0.1."
-        hint_if(not np.allclose(np.abs(factor), 0.1), hint)
-    return "up to 10 degrees and a tenth of the width and height, to either side; digits stay what they are."
+        tenth = np.allclose(np.abs(factor), 0.1)
+        hint_if(not tenth, f"the {axis}_factor is {factor}. A tenth of the {axis}, to either side, is 0.1.")
 
 
-@exercise
-def check_order(answer: Any) -> str:
+@exercise("each image is read once and looks different in every epoch.")
+def check_order(answer: Any) -> None:
     import keras
 
     images = np.random.default_rng(0).uniform(0, 255, (6, 8, 8, 3)).astype("float32")
@@ -108,11 +100,9 @@ def check_order(answer: Any) -> str:
         raise NotYet(f"{len(images)} images go in, and {len(first)} come out, or with other labels.")
     unchanged = np.allclose(first[np.argsort(labels)], images, atol=1e-3)
     hint_if(unchanged, "no image is changed. Is `augment` called, with training=True?")
-    if np.array_equal(first, second):
-        raise NotYet("both epochs are the same, bit by bit: what is cached is augmented already.")
+    hint_if(np.array_equal(first, second), "both epochs are the same, bit by bit: what is cached is augmented already.")
     if len(reads) > len(images):
         raise NotYet(f"the {len(images)} images were read {len(reads)} times in two epochs: nothing is cached.")
-    return "each image is read once and looks different in every epoch."
 
 
 def _counted(images: np.ndarray) -> tuple[Any, list[int]]:
@@ -139,12 +129,11 @@ def _counted(images: np.ndarray) -> tuple[Any, list[int]]:
     (4800, "150 x 32? Divide: how many batches do 150 images make?"),
 )
 def check_steps(number: float) -> str:
-    room = f"{number:g} batches of 32 have room for {32 * number:g} images, and there are 150."
-    return f"not {number:,.6g}. {room}"
+    return f"not {number:,.6g}. {number:g} batches of 32 have room for {32 * number:g} images, and there are 150."
 
 
-@exercise
-def check_label_preserving(answer: Any) -> str:
+@exercise("these four leave a digit what it is; flips and half turns do not.")
+def check_label_preserving(answer: Any) -> None:
     hint_if(isinstance(answer, str), "this is one text. Put the names into a list: [..., ...].")
     try:
         names = set(answer)
@@ -156,7 +145,6 @@ def check_label_preserving(answer: Any) -> str:
         hint_if(name in names, f"{name}: {hint}")
     for name in sorted(KEEPS_A_DIGIT - names):
         raise NotYet(f"what about {name}? Would you read another digit?")
-    return "these four leave a digit what it is; flips and half turns do not."
 
 
 @number_exercise(

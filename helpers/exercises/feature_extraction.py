@@ -1,7 +1,5 @@
 """Checks of notebook 04, feature extraction."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -39,33 +37,30 @@ def check_receptive_field(number: float) -> str:
     return f"not {number:g}. Write field and stride down after each of the four layers, starting with 1 and 1."
 
 
-@exercise
-def check_preprocessing(answer: Any) -> str:
+@exercise("blue, green, red, each without its mean: that is what VGG16 saw in training.")
+def check_preprocessing(answer: Any) -> None:
     images = np.array([[[[255, 128, 0], [10, 20, 30]]]], dtype="uint8")
-    given = images.copy()
-    result = as_array(call(answer, given), shape=images.shape)
-    hint_if(not np.array_equal(given, images), "your function changes the images that it is given. Return new ones.")
+    result = as_array(call(answer, images=images, advice="Return new ones."), shape=images.shape)
     right, centred = preprocess_vgg16(images), np.float32(images) - CHANNEL_MEANS
-    mirrored = preprocess_vgg16(images[..., ::-1, :])
+    mirrored, reversed_late = preprocess_vgg16(images[..., ::-1, :]), centred[..., ::-1]
+    order = "the order of the means does not fit that of the channels."
     wrong = [
-        (centred[..., ::-1], "the order of the means does not fit that of the channels. "
-                             "Turn the channels around before you subtract."),
+        (reversed_late, f"{order} Turn the channels around before you subtract."),
         (centred, "the channels are still red, green, blue. Turn the last axis around."),
         (images[..., ::-1], "the channels are right, but where are the means?"),
         (right / 255, "you divide by 255. VGG16 was trained on values from 0 to 255."),
         (mirrored, "the second axis is turned around, too; only the last one holds the channels."),
-    ]  # fmt: skip
+    ]
     pixel, wanted = (np.round(values[0, 0, 0], 1).tolist() for values in (result, right))
     expect(result, right, wrong, f"pixel (255, 128, 0) becomes {pixel}, and should become {wanted}.", atol=1e-3)
     for other in (images[0], images[0, 0, 0]):
         shown = as_array(call(answer, other.copy()), shape=other.shape)
         hint = f"right for four axes, not for shape {other.shape}. `...` stands for any number of axes."
         hint_if(not np.allclose(shown, preprocess_vgg16(other), atol=1e-3), hint)
-    return "blue, green, red, each without its mean: that is what VGG16 saw in training."
 
 
-@exercise
-def check_nearest_mean(answer: Any, train: np.ndarray, labels: np.ndarray, new: np.ndarray) -> str:
+@exercise("one mean for each class, and no training at all.")
+def check_nearest_mean(answer: Any, train: np.ndarray, labels: np.ndarray, new: np.ndarray) -> None:
     result = as_array(call(answer, train.copy(), labels.copy(), new.copy()))
     means = np.stack([train[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
     distances = np.linalg.norm(new[:, None] - means, axis=2)
@@ -77,7 +72,7 @@ def check_nearest_mean(answer: Any, train: np.ndarray, labels: np.ndarray, new: 
         (distances.argmax(axis=1), "these are the classes that are farthest away. The nearest has the smallest distance."),
         (cancelled, "differences of opposite sign cancel in a plain sum. Square them first, or use np.linalg.norm."),
         (nearest, "that is the class of the nearest photograph. Compare with the mean of each class instead."),
-    ]  # fmt: skip
+    ]
     result = as_array(result, shape=(len(new),))
     low, high, last = result.min(), result.max(), len(means) - 1
     share = f"{np.mean(result == classes):.0%} of the classes are those of the nearest mean."
@@ -85,11 +80,10 @@ def check_nearest_mean(answer: Any, train: np.ndarray, labels: np.ndarray, new: 
     if low < 0 or high > last or np.any(result != np.round(result)):
         otherwise = f"classes are 0 to {last}, and yours go from {low:g} to {high:g}."
     expect(result, classes, wrong, otherwise)
-    return "one mean for each class, and no training at all."
 
 
-@exercise
-def check_global_average(answer: Any, maps: np.ndarray) -> str:
+@exercise("from {count:,} numbers to {channels} for each photograph.")
+def check_global_average(answer: Any, maps: np.ndarray) -> dict[str, int]:
     count, height, width, channels = maps.shape
     result = as_array(call(answer, maps.copy()))
     shapes = {
@@ -107,11 +101,11 @@ def check_global_average(answer: Any, maps: np.ndarray) -> str:
     ]
     otherwise = "the shape is right, the values are not the averages of the maps."
     expect(as_array(result, shape=(count, channels)), maps.mean(axis=(1, 2)), wrong, otherwise, rtol=1e-4, atol=1e-5)
-    return f"from {height * width * channels:,} numbers to {channels} for each photograph."
+    return {"count": height * width * channels, "channels": channels}
 
 
-@exercise
-def check_standardise(answer: Any) -> str:
+@exercise("the training features set the scale, and the new ones are measured on it.")
+def check_standardise(answer: Any) -> None:
     generator = np.random.default_rng(0)
     train, new = generator.normal([1, -2, 5], [1, 4, 0.5], (20, 3)), generator.normal(2, 3, (6, 3))
     result = call(answer, train.copy(), new.copy())
@@ -134,4 +128,3 @@ def check_standardise(answer: Any) -> str:
     expect(first, (train - mean) / used, wrong, otherwise, rtol=1e-5)
     otherwise = "the training features are right, the new ones are not: give them the same mean and deviation."
     expect(second, (new - mean) / used, [], otherwise, rtol=1e-5)
-    return "the training features set the scale, and the new ones are measured on it."

@@ -1,10 +1,8 @@
 """One line of feedback for every "Your turn", and never an exception: what every exercise is made of.
 
-A check returns a sentence of praise when an answer is right, and raises `NotYet("a hint about this mistake")` when it
-is not. `@exercise` makes of it what a notebook calls: a line that starts with "Your turn:", "Not yet:" or "Correct:".
+A check raises `NotYet("a hint about this mistake")`, or returns when an answer is right. `@exercise("a sentence of
+praise")` makes of it what a notebook calls: a line that starts with "Your turn:", "Not yet:" or "Correct:".
 """
-
-from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
@@ -13,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from helpers.exercises.solved import record_solved
+
+Check = Callable[..., dict[str, Any] | None]
 
 
 class NotYet(Exception):
@@ -23,17 +23,23 @@ class _YourTurn(Exception):
     """The exercise has not been attempted: a `...` is still in its place."""
 
 
-def exercise(check: Callable[..., str]) -> Callable[..., None]:
-    """Return `check` as a function that prints one line of feedback and never raises; "Correct" is remembered."""
+def exercise(praise: str) -> Callable[[Check], Callable[..., None]]:
+    """Return a decorator: the check becomes a function that prints one line of feedback and never raises.
 
-    @functools.wraps(check)
-    def printed(*answers: Any, **context: Any) -> None:
-        line = " ".join(verdict(check, *answers, **context).split())
-        print(line)
-        if line.startswith("Correct:") and check.__module__.startswith(f"{__package__}."):
-            record_solved(check.__module__.rpartition(".")[2], check.__name__)
+    A right answer is remembered and praised; {names} in the praise stand for entries of what the check returns.
+    """
 
-    return printed
+    def decorate(check: Check) -> Callable[..., None]:
+        @functools.wraps(check)
+        def printed(*answers: Any, **context: Any) -> None:
+            line = " ".join(verdict(praise, check, *answers, **context).split())
+            print(line)
+            if line.startswith("Correct:") and check.__module__.startswith(f"{__package__}."):
+                record_solved(check.__module__.rpartition(".")[2], check.__name__)
+
+        return printed
+
+    return decorate
 
 
 def number_exercise(right: tuple[float, str], *wrong: tuple[float, str], form: str = ",.4g", **tolerance: float) -> Any:
@@ -44,12 +50,11 @@ def number_exercise(right: tuple[float, str], *wrong: tuple[float, str], form: s
     """
 
     def decorate(otherwise: Callable[[float], str]) -> Callable[..., None]:
-        @exercise
+        @exercise(right[1])
         @functools.wraps(otherwise)
-        def check(answer: Any) -> str:
+        def check(answer: Any) -> None:
             number = as_number(answer)
             expect(number, right[0], wrong, otherwise(number), form=form, **tolerance)
-            return right[1]
 
         check.wrong_numbers = wrong
         return check
@@ -57,12 +62,12 @@ def number_exercise(right: tuple[float, str], *wrong: tuple[float, str], form: s
     return decorate
 
 
-def verdict(check: Callable[..., str], *answers: Any, **context: Any) -> str:
+def verdict(praise: str, check: Check, *answers: Any, **context: Any) -> str:
     """Return the line of feedback that `check` gives on the answers."""
     try:
         if any(answer is ... for answer in answers):
             raise _YourTurn
-        return f"Correct: {check(*answers, **context)}"
+        return f"Correct: {praise.format(**check(*answers, **context) or {})}"
     except _YourTurn:
         return "Your turn: replace the ... above with your answer and run the cell again."
     except NotYet as hint:
@@ -71,7 +76,7 @@ def verdict(check: Callable[..., str], *answers: Any, **context: Any) -> str:
         return f"Not yet: the check stopped with {type(error).__name__}: {error}"
 
 
-def hint_if(wrong: bool, hint: str) -> None:
+def hint_if(wrong: bool, hint: str | None) -> None:
     """Raise the hint, if there is one, when something is wrong."""
     if wrong and hint:
         raise NotYet(hint)
@@ -81,26 +86,21 @@ def expect(
     values: Any, right: Any, wrong: Iterable, otherwise: str, *, form: str = "", rtol: float = 1e-6, atol: float = 1e-8
 ) -> None:
     """Raise the hint of the first row (wrong values, hint) that fits, or `otherwise`, unless the values are right."""
-    if np.allclose(values, right, rtol=rtol, atol=atol):
-        return
-    for value, hint in wrong:
+    for value, hint in ((right, None), *wrong):
         if np.shape(value) == np.shape(values) and np.allclose(values, value, rtol=rtol, atol=atol):
-            raise NotYet(f"{values:{form}}? {hint}" if form else hint)
+            hint_if(hint is not None, f"{values:{form}}? {hint}" if form else hint)
+            return
     raise NotYet(otherwise)
 
 
 def as_number(answer: Any) -> float:
     """Return the answer, one number or an array or a list of one, or raise `NotYet` that says what it is instead."""
-    if isinstance(answer, str):
-        raise NotYet(f"{answer!r} is text. Give a number, without quotation marks.")
-    if callable(answer):
-        kind = "type, and a number is wanted." if isinstance(answer, type) else "function. Call it, with brackets."
-        raise NotYet(f"{getattr(answer, '__name__', 'this')} is a {kind}")
+    hint_if(isinstance(answer, str), f"{answer!r} is text. Give a number, without quotation marks.")
+    kind = "type, and a number is wanted." if isinstance(answer, type) else "function. Call it, with brackets."
+    hint_if(callable(answer), f"{getattr(answer, '__name__', 'this')} is a {kind}")
     values = _array(answer)
-    if values.size != 1:
-        raise NotYet(f"one number is wanted, and this holds {values.size} of them (shape {values.shape}).")
-    if np.isnan(values).all():
-        raise NotYet("the answer is NaN, not a number. Look for a division by zero or a missing value.")
+    hint_if(values.size != 1, f"one number is wanted, and this holds {values.size} of them (shape {values.shape}).")
+    hint_if(np.isnan(values).all(), "the answer is NaN, not a number. Look for a division by zero or a missing value.")
     return values.item()
 
 
@@ -112,38 +112,38 @@ def as_array(answer: Any, *, shape: tuple[int, ...] | None = None, uneven: str =
     values = _array(answer, uneven)
     if shape is not None and values.shape != shape:
         hint = f"the shape is {values.shape}, and {shape} is wanted."
-        if values.shape == shape[::-1]:
-            hint += " That is the transpose: swap the two axes."
-        elif values.size == np.prod(shape):
-            hint += " The values are there, in another arrangement: reshape them."
+        hint_if(values.shape == shape[::-1], f"{hint} That is the transpose: swap the two axes.")
+        hint_if(values.size == np.prod(shape), f"{hint} The values are there, in another arrangement: reshape them.")
         raise NotYet(hint)
-    if np.isnan(values).any():
-        raise NotYet("the answer holds NaN. Look for a division by zero, or the logarithm of zero.")
+    hint_if(np.isnan(values).any(), "the answer holds NaN. Look for a division by zero, or the logarithm of zero.")
     return values
 
 
 def _array(answer: Any, uneven: str = "") -> np.ndarray:
-    if answer is None:
-        raise NotYet("the answer is None. Did the last line forget its `return`, or is it a `print`?")
+    hint_if(answer is None, "the answer is None. Did the last line forget its `return`, or is it a `print`?")
     try:
         return np.asarray(answer, dtype="float64")
-    except OverflowError:
-        raise NotYet("the number is too large.") from None
     except (TypeError, ValueError) as error:
         hint_if("inhomogeneous" in str(error), uneven)
         raise NotYet(f"numbers are wanted, and this is of type {type(answer).__name__}.") from None
 
 
-def call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what the learner's function returns for the arguments, or raise `NotYet` that says what went wrong."""
+def call(function: Callable[..., Any], *arguments: Any, advice: str = "", **kept: np.ndarray) -> Any:
+    """Return what the learner's function returns for the arguments, or raise `NotYet` that says what went wrong.
+
+    Arrays that are given by name follow the others, as copies; to change them is a mistake, and gets the advice.
+    """
     if not callable(function):
         raise NotYet(f"a function is wanted, and this is of type {type(function).__name__}. Pass it without brackets.")
+    given = {name: values.copy() for name, values in kept.items()}
     try:
-        result = function(*arguments)
+        result = function(*arguments, *given.values())
     except (Exception, SystemExit) as error:
         raise NotYet(f"your function stopped with {type(error).__name__}: {error}") from error
     if result is ...:
         raise _YourTurn
-    if result is None:
-        raise NotYet("your function returns None. Does its last line say `return`?")
+    hint_if(result is None, "your function returns None. Does its last line say `return`?")
+    for name, values in kept.items():
+        changed = not np.array_equal(given[name], values)
+        hint_if(changed, f"your function changes the {name} that it is given. {advice}")
     return result

@@ -1,8 +1,5 @@
 """Checks of notebook 06, fine-tuning."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,8 +7,8 @@ import numpy as np
 from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise, expect, hint_if, number_exercise
 
 
-@exercise
-def check_head_size(answer: Any, model: Any) -> str:
+@exercise("{size} weights in the head to be learned from a few dozen photographs.")
+def check_head_size(answer: Any, model: Any) -> dict[str, str]:
     number = as_number(answer)
     (inputs, hidden), (_, classes) = [layer.kernel.shape for layer in model.layers if hasattr(layer, "kernel")]
     first, second = (inputs + 1) * hidden, (hidden + 1) * classes
@@ -23,11 +20,11 @@ def check_head_size(answer: Any, model: Any) -> str:
     ]
     units = f"{inputs} numbers, then come {hidden} units and then {classes}: (inputs + 1) * units for each."
     expect(number, first + second, wrong, f"not {number:,.6g}. Flatten gives {units}", form=",.4g")
-    return f"{first + second:,} weights in the head, to be learned from a few dozen photographs.".replace(",", " ")
+    return {"size": f"{first + second:,}".replace(",", " ")}
 
 
-@exercise
-def check_unseen(answer: Any, images: int, batch_size: int) -> str:
+@exercise("{images} images give {steps} full batches, and {right} images are left out.")
+def check_unseen(answer: Any, images: int, batch_size: int) -> dict[str, int]:
     number, steps, right = as_number(answer), images // batch_size, images % batch_size
     seen = images - right
     wrong = [
@@ -38,11 +35,11 @@ def check_unseen(answer: Any, images: int, batch_size: int) -> str:
     ]
     take = f"Take the {images} images apart into full batches of {batch_size}; what is left over?"
     expect(number, right, wrong, f"not {number:,.6g}. {take}", form=",.4g")
-    return f"{images} images give {steps} full batches, and {right} images are left out."
+    return {"images": images, "steps": steps, "right": right}
 
 
-@exercise
-def check_prepare(prepare: Callable[..., Any]) -> str:
+@exercise("block 5 and the head are trained, at a learning rate of {rate:g}, and the optimizer knows it.")
+def check_prepare(prepare: Any) -> dict[str, float]:
     def prepared(model: Any) -> Any:
         result = prepare(model)
         return result if hasattr(result, "compiled") or result is ... else model
@@ -61,9 +58,8 @@ def check_prepare(prepare: Callable[..., Any]) -> str:
         raise NotYet("the flags are right, but nothing was compiled after them: training would not notice.")
     rate = float(model.optimizer.learning_rate)
     if rate > 2e-4:
-        old_head = "That is for a new head; weights that are good want 0.0001 or less."
-        raise NotYet(f"the learning rate is {rate:g}. {old_head}")
-    return f"block 5 and the head are trained, at a learning rate of {rate:g}, and the optimizer knows it."
+        raise NotYet(f"the learning rate is {rate:g}. That is for a new head; weights that are good want 0.0001 or less.")
+    return {"rate": rate}
 
 
 def _small_model() -> Any:
@@ -90,39 +86,31 @@ def _small_model() -> Any:
     rtol=0.01,
 )
 def check_times_faster(number: float) -> str:
-    without = "Without the cache: 0.91 for the frozen blocks and 3 * 0.09 for block 5."
-    return f"not {number:,.6g}. {without} With it: only the second."
+    costs = "Without the cache: 0.91 for the frozen blocks and 3 * 0.09 for block 5. With it: only the second."
+    return f"not {number:,.6g}. {costs}"
 
 
-@exercise
-def check_best_setting(answer: Any, runs: list[dict[str, Any]]) -> str:
+@exercise("{block} at {rate:g}: mean validation accuracy {validation:.2f}, and a test accuracy of {test:.2f}.")
+def check_best_setting(answer: Any, runs: list[dict[str, Any]]) -> dict[str, Any]:
     answer = tuple(answer) if isinstance(answer, list) else answer
-    means = {key: _means(runs, key) for key in sorted({(run["first_trainable"], run["learning_rate"]) for run in runs})}
-    if answer not in means:
-        raise NotYet(f"give one pair of block and rate, such as ('block5', 0.0001); received {answer!r:.60}.")
-    best = {name: max(means, key=lambda key: means[key][name]) for name in ("validation", "test", "loss")}
-    here, there = means[answer]["validation"], means[best["validation"]]["validation"]
-    if answer == best["validation"]:
-        test = f"and a test accuracy of {means[answer]['test']:.2f}"
-        return f"{answer[0]} at {answer[1]:g}: mean validation accuracy {here:.2f}, {test}."
-    if answer == best["test"]:
+    measured: dict[tuple[str, float], list[tuple[float, float, float]]] = {}
+    for run in runs:
+        setting = run["first_trainable"], run["learning_rate"]
+        measured.setdefault(setting, []).append((run["val_accuracy"][-1], run["test_accuracy"], -run["loss"][-1]))
+    means = {setting: np.mean(measured[setting], axis=0) for setting in sorted(measured)}
+    hint_if(answer not in means, f"give one pair of block and rate, such as ('block5', 0.0001); received {answer!r:.60}.")
+    best, best_in_test, lowest_loss = (max(means, key=lambda setting: means[setting][place]) for place in range(3))
+    here, there = means[answer][0], means[best][0]
+    if answer == best:
+        return {"block": answer[0], "rate": answer[1], "validation": here, "test": means[answer][1]}
+    if answer == best_in_test:
         raise NotYet("that is best on the test set, and the test set must not choose. Take the validation accuracy.")
-    if answer == best["loss"]:
-        raise NotYet("that has the lowest training loss. Which is best on images that were not trained on?")
+    hint_if(answer == lowest_loss, "that has the lowest training loss. Which is best on images that were not trained on?")
     raise NotYet(f"its mean validation accuracy is {here:.3f}, and another setting has {there:.3f}.")
 
 
-def _means(runs: list[dict[str, Any]], key: tuple[str, float]) -> dict[str, float]:
-    chosen = [run for run in runs if (run["first_trainable"], run["learning_rate"]) == key]
-    return {
-        "validation": float(np.mean([run["val_accuracy"][-1] for run in chosen])),
-        "test": float(np.mean([run["test_accuracy"] for run in chosen])),
-        "loss": -float(np.mean([run["loss"][-1] for run in chosen])),
-    }
-
-
-@exercise
-def check_distance(distance: Callable[..., Any]) -> str:
+@exercise("the kernel of the test moved by {right:.3f} of its length.")
+def check_distance(distance: Any) -> dict[str, float]:
     random, norm = np.random.default_rng(6), np.linalg.norm
     before = random.normal(size=(3, 3, 4, 5))
     after = before + 0.1 * random.normal(size=before.shape)
@@ -138,7 +126,7 @@ def check_distance(distance: Callable[..., Any]) -> str:
     number = as_number(call(distance, after, before))
     otherwise = f"not {number:,.6g}. Wanted: the norm of after - before, divided by the norm of before."
     expect(number, right, wrong, otherwise, form=",.4g")
-    return f"the kernel of the test moved by {right:.3f} of its length."
+    return {"right": right}
 
 
 @number_exercise(
@@ -152,8 +140,8 @@ def check_gap(number: float) -> str:
     return f"not {number:,.6g}. Mean confidence of the four, minus the share of them that is right."
 
 
-@exercise
-def check_heatmap(heatmap: Callable[..., Any]) -> str:
+@exercise("each map weighted by its mean gradient, added up, and what is negative cut off.")
+def check_heatmap(heatmap: Any) -> None:
     random = np.random.default_rng(7)
     maps, gradients = random.uniform(0, 2, (4, 5, 3)), random.normal(size=(4, 5, 3))
     total = maps @ gradients.mean(axis=(0, 1))
@@ -166,4 +154,3 @@ def check_heatmap(heatmap: Callable[..., Any]) -> str:
     ]
     otherwise = "weights = gradients.mean(axis=(0, 1)), one for each map; then the weighted sum over the last axis."
     expect(values, np.maximum(total, 0), wrong, otherwise, atol=1e-5)
-    return "each map weighted by its mean gradient, added up, and what is negative cut off."

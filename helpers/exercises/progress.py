@@ -1,7 +1,5 @@
 """The table of a learner's progress: every notebook with its exercises, and which of them are solved."""
 
-from __future__ import annotations
-
 import dataclasses
 import html
 import importlib

@@ -4,8 +4,6 @@ The file is `learner.sqlite` in the cache folder of the workbook, or the one tha
 names. Nothing of it leaves the computer, and where it cannot be written the course works without it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import json

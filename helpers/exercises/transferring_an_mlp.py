@@ -1,7 +1,5 @@
 """Checks of notebook 03, transferring an MLP."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,15 +22,15 @@ def check_trained_weights(number: float) -> str:
     return f"not {number:,.0f}. Draw the last layer: how many neurons come in, how many go out?"
 
 
-@exercise
-def check_l2_sp_penalty(answer: Any) -> str:
+@exercise("half the strength times the squared distance from the source.")
+def check_l2_sp_penalty(answer: Any) -> None:
     generator = np.random.default_rng(0)
     start = [generator.normal(size=shape) for shape in ((3, 4), (4,), (4, 2))]
     weights = [array + generator.normal(size=array.shape) for array in start]
     kept = [array.copy() for array in weights]
     number = as_number(call(answer, weights, start, 0.3))
-    if not all(np.array_equal(now, before) for now, before in zip(weights, kept, strict=True)):
-        raise NotYet("your function changes the weights that it is given. Work on their difference instead.")
+    changed = not all(map(np.array_equal, weights, kept))
+    hint_if(changed, "your function changes the weights that it is given. Work on their difference instead.")
     pairs = list(zip(weights, start, strict=True))
     squares = [np.sum((w - s) ** 2) for w, s in pairs]
     right = 0.15 * sum(squares)
@@ -49,14 +47,13 @@ def check_l2_sp_penalty(answer: Any) -> str:
         (0.15 * squares[0], "only the first array is counted. Go through all pairs."),
         (0.15 * squares[-1], "only the last array is counted. Add the sums up, and return after the loop."),
         (0.15 * sum(np.sum(w**2 - s**2) for w, s in pairs), "the square of a difference is not the difference of squares."),
-    ]  # fmt: skip
+    ]
     found = f"for the weights of the check the penalty is {right:.3f}, and yours is {number:.3f}."
     expect(number, right, wrong, found, rtol=1e-4)
-    return "half the strength times the squared distance from the source."
 
 
-@exercise
-def check_labels_needed(answer: Any, counts: Sequence[int], curves: Mapping[str, np.ndarray]) -> str:
+@exercise("{name}, 0.75 takes {needed} labels per class.")
+def check_labels_needed(answer: Any, counts: Sequence[int], curves: Mapping[str, np.ndarray]) -> dict:
     curve = np.array([[0.25, 0.75, 0.875, 0.75, 1.0], [0.25, 0.25, 0.625, 1.0, 1.0]])
     given = [3, 7, 11, 20, 40]  # means 0.25, 0.5, 0.75, 0.875, 1
     number = as_number(call(answer, given, curve.copy(), 0.75))
@@ -70,55 +67,45 @@ def check_labels_needed(answer: Any, counts: Sequence[int], curves: Mapping[str,
     expect(number, 11, wrong, f"{number:g} is not the smallest count whose mean over runs reaches the goal.", form="g")
     later = as_number(call(answer, given, curve.copy(), 0.9))
     hint_if(later != 40, f"for the goal 0.9 the count is 40, and yours is {later:g}.")
-    never = _call_may_be_none(answer, given, 0.9 * curve, 0.99)
-    hint_if(never is not None, f"where no count reaches the goal, you return {never!r}. Return None.")
     name, measured = next(iter(curves.items()))
-    needed = _call_may_be_none(answer, list(counts), np.asarray(measured), 0.75)
-    return f"{name}, 0.75 takes {needed} labels per class."
-
-
-def _call_may_be_none(function: Any, *arguments: Any) -> Any:
-    """Return what the function returns, where None is an answer like any other."""
     try:
-        return function(*arguments)
+        never, needed = answer(given, 0.9 * curve, 0.99), answer(list(counts), np.asarray(measured), 0.75)
     except Exception as error:
-        stopped = f"your function stops with {type(error).__name__}: {error}"
-        raise NotYet(f"where no count reaches the goal, {stopped}") from error
+        raise NotYet(f"where no count reaches the goal, your function stops with {type(error).__name__}: {error}") from error
+    hint_if(never is not None, f"where no count reaches the goal, you return {never!r}. Return None.")
+    return {"name": name, "needed": needed}
 
 
-@exercise
-def check_negative_counts(answer: Any, counts: Sequence[int], curves: Mapping[str, np.ndarray]) -> str:
+@exercise("a mean, a standard error, and the same draws for both: that is a fair comparison.")
+def check_negative_counts(answer: Any, counts: Sequence[int], curves: Mapping[str, np.ndarray]) -> None:
     generator = np.random.default_rng(1)
     scratch = np.tile([0.5, 0.6, 0.7, 0.8, 0.9], (8, 1)) + generator.normal(0, 0.05, (8, 1))
     wiggle = np.array([1, -1, 1, -1, 1, -1, 1, -1.0])[:, None] * [0.01, 0.01, 0.02, 0.02, 0.03]
     transfer = scratch + [0.1, -0.1, 0.05, -0.02, -0.01] + wiggle
     result = call(answer, [1, 2, 5, 10, 20], scratch.copy(), transfer.copy())
     values = as_array(list(result) if isinstance(result, set | tuple | range) else result).reshape(-1)
-    chosen = set(values.tolist())
-    if values.size == 5 and chosen <= {0.0, 1.0}:
-        raise NotYet("that is true or false for each count. Return the counts themselves.")
+    chosen = sorted(set(values.tolist()))
+    hint_if(
+        values.size == 5 and set(chosen) <= {0, 1}, "that is true or false for each count. Return the counts themselves."
+    )
     positions = "these are positions. Return the counts that stand there."
     wrong = [
-        ({2, 10, 20}, "at 20 the mean is below zero, but by less than twice the standard error: we can't be sure."),
-        ({1, 5}, "there transfer is ahead. Negative means: transfer minus scratch is below zero."),
-        ({2}, "at 10 we can be sure as well. Is the deviation divided by the root of the number of runs?"),
-        ({1, 3}, positions),
-        ({1, 3, 4}, positions),
-        (set(), "none? Take the difference in each run first: the runs differ from one another far more than the two ways."),
-    ]  # fmt: skip
-    for counts_chosen, hint in wrong:
-        hint_if(chosen == counts_chosen, hint)
-    hint_if(chosen != {2, 10}, f"for the curves of the check the counts are [2, 10], and yours are {sorted(chosen)}.")
-    return "a mean, a standard error, and the same draws for both: that is a fair comparison."
+        ([2, 10, 20], "at 20 the mean is below zero, but by less than twice the standard error: we can't be sure."),
+        ([1, 5], "there transfer is ahead. Negative means: transfer minus scratch is below zero."),
+        ([2], "at 10 we can be sure as well. Is the deviation divided by the root of the number of runs?"),
+        ([1, 3], positions),
+        ([1, 3, 4], positions),
+        ([], "none? Take the difference in each run first: the runs differ from one another far more than the two ways."),
+    ]
+    found = f"for the curves of the check the counts are [2, 10], and yours are {chosen}."
+    expect(chosen, [2, 10], wrong, found)
 
 
-@exercise
-def check_centre_of_ink(answer: Any) -> str:
+@exercise("the mean place of the ink. To centre a digit, shift it by the distance to the middle, 3.5.")
+def check_centre_of_ink(answer: Any) -> None:
     image = np.zeros((8, 8), "float32")
     image[1, 2], image[4, 3], image[6, 6] = 1, 0.5, 0.25
-    given = image.copy()
-    centre = as_array(call(answer, given), shape=(2,))
-    hint_if(not np.array_equal(given, image), "your function changes the image that it is given.")
+    centre = as_array(call(answer, image=image), shape=(2,))
     places, rows, columns = np.arange(8), image.sum(axis=1), image.sum(axis=0)
     right = np.array([places @ rows, places @ columns]) / image.sum()
     wrong = [
@@ -134,18 +121,15 @@ def check_centre_of_ink(answer: Any) -> str:
     ]
     found = f"the centre is {np.round(right, 3).tolist()}, yours is {np.round(centre, 3).tolist()}."
     expect(centre, right, wrong, f"for the image of the check {found}", atol=1e-4)
-    return "the mean place of the ink. To centre a digit, shift it by the distance to the middle, 3.5."
 
 
-@exercise
-def check_frozen_layers(answer: Any) -> str:
-    if isinstance(answer, list | tuple):
-        raise NotYet("this is a list. `part_frozen` should be the model whose layers you froze.")
+@exercise("two layers frozen, and 325 weights that learn. Now compile, so that it counts.")
+def check_frozen_layers(answer: Any) -> None:
+    hint_if(isinstance(answer, list | tuple), "this is a list. `part_frozen` should be the model whose layers you froze.")
     if not hasattr(answer, "layers") or not hasattr(answer, "trainable_weights"):
         raise NotYet(f"a Keras model is wanted, and this is a {type(answer).__name__}.")
     frozen = [not layer.trainable for layer in answer.layers if layer.weights]
-    if not answer.trainable:
-        raise NotYet("the model as a whole is frozen, and its output layer with it. Freeze layer by layer.")
+    hint_if(not answer.trainable, "the model as a whole is frozen, and its output layer with it. Freeze layer by layer.")
     hint_if(len(frozen) != 3, f"the loaded model has three layers with weights, and this one has {len(frozen)}.")
     wrong = [
         ([True, True, True], "all three layers are frozen. The output layer has to learn."),
@@ -155,11 +139,10 @@ def check_frozen_layers(answer: Any) -> str:
     ]
     otherwise = f"frozen, from first to last: {frozen}. Only the two hidden layers should be."
     expect(frozen, [True, True, False], wrong, otherwise)
-    return "two layers frozen, and 325 weights that learn. Now compile, so that it counts."
 
 
-@exercise
-def check_replace_head(answer: Any, model: Any) -> str:
+@exercise("64 features go into 7 new outputs; the old softmax is out of the way.")
+def check_replace_head(answer: Any, model: Any) -> None:
     layers, start = len(model.layers), [weight.numpy() for weight in model.weights]
     new = call(answer, model, 7)
     if len(model.layers) != layers:
@@ -181,4 +164,3 @@ def check_replace_head(answer: Any, model: Any) -> str:
         outputs = np.asarray(new(np.linspace(0, 1, 128, dtype="float32").reshape(2, 64)))
     if not np.allclose(outputs.sum(axis=1), 1, atol=1e-4) or outputs.min() < 0:
         raise NotYet("the outputs of a picture do not add up to 1: the new layer needs softmax.")
-    return "64 features go into 7 new outputs; the old softmax is out of the way."

@@ -43,9 +43,9 @@ def test_the_classic_ranges_in_the_units_of_keras(classic):
     assert config["RandomTranslation"]["height_factor"] == 0.2
     assert config["RandomTranslation"]["width_factor"] == 0.2
     assert config["RandomZoom"]["width_factor"] == 0.2
-    assert {
-        config[name]["fill_mode"] for name in config if "fill_mode" in config[name] and name != "RandomBrightness"
-    } == {"nearest"}
+    assert {config[name]["fill_mode"] for name in config if "fill_mode" in config[name] and name != "RandomBrightness"} == {
+        "nearest"
+    }
 
 
 def test_shear_goes_to_both_sides_and_not_further_than_asked():

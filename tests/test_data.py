@@ -131,9 +131,7 @@ def test_numpy_integers_are_welcome(textures):
 def test_no_test_pixel_is_in_a_training_or_validation_region():
     regions = data.load_regions().values()
     rectangles = [(region["photograph"], region[part]) for region in regions for part in PARTS]
-    clashes = [
-        pair for pair in combinations(rectangles, 2) if pair[0][0] == pair[1][0] and touch(pair[0][1], pair[1][1])
-    ]
+    clashes = [pair for pair in combinations(rectangles, 2) if pair[0][0] == pair[1][0] and touch(pair[0][1], pair[1][1])]
     assert not clashes
 
 

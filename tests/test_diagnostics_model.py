@@ -244,9 +244,7 @@ def test_whole_model_frozen():
 
 def test_fixed_statistics_are_not_expected_to_learn():
     scale = keras.layers.Normalization(mean=[0.5] * 3, variance=[1.0] * 3)
-    model = keras.Sequential(
-        [keras.Input((SIZE, SIZE, 3)), scale, keras.layers.Flatten(), keras.layers.Dense(3, "softmax")]
-    )
+    model = keras.Sequential([keras.Input((SIZE, SIZE, 3)), scale, keras.layers.Flatten(), keras.layers.Dense(3, "softmax")])
     before = take_snapshot(model)
     fine(diagnose_trainable(train(model), expected=[layer.name for layer in model.layers]))
     fine(diagnose_weights_moved(model, before))
@@ -284,9 +282,7 @@ def test_statistics_of_a_new_head_may_move():
 def test_statistics_in_a_flat_model():
     _, model = flat(norm=True)
     before = take_snapshot(model)
-    problem(
-        diagnose_batch_norm_still(train(model), before), "have drifted: block1_norm", change="False"
-    )  # never trained
+    problem(diagnose_batch_norm_still(train(model), before), "have drifted: block1_norm", change="False")  # never trained
     train(model)  # now they hold something
     before = take_snapshot(model)
     problem(diagnose_batch_norm_still(train(model), before), "have drifted: block1_norm", change="False")

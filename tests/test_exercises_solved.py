@@ -161,9 +161,7 @@ def test_a_read_only_folder_costs_nothing_but_the_memory(file, capsys):
 def test_a_read_only_file_can_still_be_read(file, monkeypatch, capsys):
     make_check()(0.5)
     connect = sqlite3.connect
-    monkeypatch.setattr(
-        sqlite3, "connect", lambda path, **options: connect(f"file:{path}?mode=ro", uri=True, **options)
-    )
+    monkeypatch.setattr(sqlite3, "connect", lambda path, **options: connect(f"file:{path}?mode=ro", uri=True, **options))
     make_check("check_other")(0.5)
     assert list(solved.load_solved()[0]) == [("mlp_basics", "check_half")]
     assert capsys.readouterr().out == 2 * "Correct: a half.\n"

@@ -137,9 +137,7 @@ def test_a_plane_goes_through_its_three_networks():
     for place, network in (((0, 0), a), ((1, 0), b), ((0, 1), c)):
         mixed = maths.mix_layers(a, b, c, to_b=place[0], to_c=place[1])
         assert all(
-            np.allclose(p, q)
-            for left, right in zip(mixed, network, strict=True)
-            for p, q in zip(left, right, strict=True)
+            np.allclose(p, q) for left, right in zip(mixed, network, strict=True) for p, q in zip(left, right, strict=True)
         )
 
 

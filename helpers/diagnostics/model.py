@@ -84,9 +84,7 @@ def _known_to_training(layers: _Layers) -> Diagnosis:
     return Diagnosis("trainable", True, f"{trainable}, and the optimizer knows it.")
 
 
-def diagnose_weights_moved(
-    model: keras.Model, snapshot: Snapshot, *, expected: Sequence[str] | None = None
-) -> Diagnosis:
+def diagnose_weights_moved(model: keras.Model, snapshot: Snapshot, *, expected: Sequence[str] | None = None) -> Diagnosis:
     """Return whether training moved the layers that it should have moved, and no others, since the snapshot.
 
     Without `expected` these are the layers that are trainable now. A layer has moved when one of its weights has; the
@@ -113,9 +111,7 @@ def diagnose_weights_moved(
     return Diagnosis(name, True, f"moved: {_listed(moved)}; all else is exactly as before.")
 
 
-def diagnose_batch_norm_still(
-    model: keras.Model, snapshot: Snapshot, *, layers: Sequence[str] | None = None
-) -> Diagnosis:
+def diagnose_batch_norm_still(model: keras.Model, snapshot: Snapshot, *, layers: Sequence[str] | None = None) -> Diagnosis:
     """Return whether the running means and variances of batch normalisation are those of the snapshot.
 
     `layers` names the layers, or the nested model, to look at. Without it all are, except those of a new head, which have to

@@ -1,5 +1,6 @@
-"""What checks the answers of every "Your turn": one module for each notebook, made of what is in `feedback`.
+"""The checks behind every "Your turn": one module a notebook, with its stem.
 
-A check compares with something that it works out itself, or with what the notebook measured; it gives a hint for each
-of the usual mistakes. Imports go one way: `solved` (what is kept), `feedback`, the notebooks' modules, `progress`.
+To add one: a `check_` function with `@exercise`, or with `@number_exercise` where the answer is a number, in the notebook's
+order. The tests try the rows of wrong numbers by themselves, and what tests/wrong_answers adds for the notebook; the table
+of progress finds the check by its name.
 """

@@ -123,6 +123,8 @@ def _array(answer: Any, uneven: str = "") -> np.ndarray:
     hint_if(answer is None, "the answer is None. Did the last line forget its `return`, or is it a `print`?")
     try:
         return np.asarray(answer, dtype="float64")
+    except OverflowError:
+        raise NotYet("the number is too large.") from None
     except (TypeError, ValueError) as error:
         hint_if("inhomogeneous" in str(error), uneven)
         raise NotYet(f"numbers are wanted, and this is of type {type(answer).__name__}.") from None

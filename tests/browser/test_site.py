@@ -75,9 +75,7 @@ def test_prose_and_formulas_are_there(site, path):
     for heading in re.findall(r"^##? ([^`\n]+)$", "\n".join(prose), re.MULTILINE):
         assert heading in text
     formulas = sum(len(re.findall(r"(?<![\\$`])\$[^$`\n]+\$(?!\$)", source)) for source in prose)
-    assert len(soup.find_all("math")) >= formulas and "$" not in "".join(
-        tag.get_text() for tag in soup.select("article p")
-    )
+    assert len(soup.find_all("math")) >= formulas and "$" not in "".join(tag.get_text() for tag in soup.select("article p"))
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

@@ -3,16 +3,12 @@
 Each looks at a Keras program that runs, and says in a line what is wrong with it and which line to change.
 """
 
-from __future__ import annotations
-
 import lazy_loader
 
 CONTENTS = {
-    "data": "diagnose_augmentation_varies diagnose_class_order diagnose_every_image_seen diagnose_splits",
-    "inputs": "diagnose_head_and_loss diagnose_input_range",
-    "model": "diagnose_batch_norm_still diagnose_trainable diagnose_weights_moved take_snapshot",
-    "result": "Diagnosis report",
+    "data": ["diagnose_augmentation_varies", "diagnose_class_order", "diagnose_every_image_seen", "diagnose_splits"],
+    "inputs": ["diagnose_head_and_loss", "diagnose_input_range"],
+    "model": ["diagnose_batch_norm_still", "diagnose_trainable", "diagnose_weights_moved", "take_snapshot"],
+    "result": ["Diagnosis", "report"],
 }
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={module: names.split() for module, names in CONTENTS.items()}
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=CONTENTS)

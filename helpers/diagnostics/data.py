@@ -1,8 +1,4 @@
-"""Are all images shown, varied, in one part only, and the classes in one order? Diagnoses of data, and the epochs they read.
-
-What comes out of a dataset is looked at, in any order, so it does not matter how it was made. An image is known by a hash of
-its values: resized or rotated it is another one. Give lists of names, of files or photographs, where that matters.
-"""
+"""Are all images shown, varied, in one part only, and the classes in one order? And the epochs that show it."""
 
 from __future__ import annotations
 
@@ -55,8 +51,7 @@ def diagnose_augmentation_varies(dataset: Any, *, steps: int | None = None, limi
     change = "dataset.cache().map(augment).prefetch(2)  # cache() first, then augment; with a new seed every time"
     if hasattr(dataset, "image_data_generator"):
         change = "ImageDataGenerator(rotation_range=40, horizontal_flip=True, ...)  # for the training part"
-    message = f"two epochs show the very same {looked}, compared in any order: {why}"
-    return Diagnosis("augmentation", False, message, change)
+    return Diagnosis("augmentation", False, f"two epochs show the very same {looked}, compared in any order: {why}", change)
 
 
 def diagnose_every_image_seen(dataset: Any, *, expected: int, steps: int | None = None) -> Diagnosis:
@@ -136,15 +131,13 @@ def diagnose_splits(*, train: Any = None, validation: Any = None, test: Any = No
     named = {name: names for name, data in given.items() if (names := _names(data)) is not None}
     if 0 < len(named) < len(given):
         raise ValueError(f"{' and '.join(named)}: names; the rest: images. Give the same kind for every part.")
-    parts = {
-        name: Epochs(named.get(name, data), named=name in named).read_twice(limit, decide=name != "train")
-        for name, data in given.items()
-    }
+    parts = {name: Epochs(named.get(name, data), named=bool(named)) for name, data in given.items()}
+    for name, part in parts.items():
+        part.read_twice(limit, decide=name != "train")
     paths = {name: getattr(data, "file_paths", getattr(data, "filepaths", [])) for name, data in given.items()}
     listed = {name: [os.path.realpath(path) for path in part] for name, part in paths.items() if part}
     files = {name: Epochs(names, named=True).read_twice(None) for name, names in listed.items()}
-    problems = itertools.chain(_overlaps(parts), _changes(parts), _overlaps(files))
-    if problem := next(problems, None):
+    if problem := next(itertools.chain(_overlaps(parts), _changes(parts), _overlaps(files)), None):
         return Diagnosis("splits", False, *problem)
     counts = ", ".join(f"{len(part.first)} {name}" for name, part in parts.items())
     cut = " and ".join(name for name, part in parts.items() if part.cut)
@@ -179,10 +172,8 @@ def _overlaps(parts: dict[str, Epochs]) -> Iterator[tuple[str, str]]:
 def _changes(parts: dict[str, Epochs]) -> Iterator[tuple[str, str]]:
     """Yield the problems that validation or test change from pass to pass, and what to change."""
     for name, part in parts.items():
-        why, change = (
-            "they are augmented.",
-            f"{name} = {name}.map(preprocess)  # preprocess only; augment() belongs to train",
-        )
+        why = "they are augmented."
+        change = f"{name} = {name}.map(preprocess)  # preprocess only; augment() belongs to train"
         if hasattr(part.data, "image_data_generator"):
             change = f"{name} = ImageDataGenerator(preprocessing_function=preprocess_input).flow(...)  # no augmentation"
         if part.again and "train" not in parts:
@@ -309,17 +300,14 @@ class Epochs:
     @property
     def full_batch(self) -> int:
         """Return the batch size of a `tf.data` dataset whose batches are all full (`drop_remainder=True`), else 0."""
-        import tensorflow as tf
-
-        shape = tuple(getattr(tf.nest.flatten(getattr(self.data, "element_spec", None))[0], "shape", None) or ())
+        spec = getattr(self.data, "element_spec", None)
+        shape = tuple(getattr(spec[0] if isinstance(spec, tuple) else spec, "shape", None) or ())
         return (shape[0] or 0) if _is_batch(shape) else 0
 
 
 def _readable(data: Any) -> Any:
     """Return what can be gone through: an array as one batch, a copy of a `PyDataset`, whose own place is to stay."""
-    import keras
-
-    if isinstance(data, keras.utils.PyDataset):
+    if hasattr(data, "num_batches") and not isinstance(data, type):
         return copy.copy(data)
     if hasattr(data, "dtype") or (isinstance(data, tuple) and data and hasattr(data[0], "dtype")):
         return [data]

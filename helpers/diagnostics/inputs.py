@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,7 @@ EDGE = 0.02
 LOSSES = {"sparse": "SparseCategorical", "categorical": "Categorical", "binary": "Binary"}  # each with Crossentropy
 ACTIVATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax", "ReLU": "relu", "Relu": "relu"}
 ACTIVATIONS |= {"BatchNormalization": "linear", "Rescaling": "linear"}
-PASSING = ("Dropout", "Flatten", "Reshape", "Identity", "Cast", "GlobalAveragePooling2D", "GlobalMaxPooling2D")
+PASSING = ("InputLayer", "Dropout", "Flatten", "Reshape", "Identity", "Cast", "GlobalAveragePooling2D", "GlobalMaxPooling2D")
 HIDDEN = ("Dense", "Activation", "BatchNormalization", "LayerNormalization", "ReLU")
 NAME = "head and loss"
 
@@ -39,14 +39,10 @@ def diagnose_input_range(images: Any, *, backbone: str, limit: int = 256) -> Dia
     Where the model prepares them itself, give what comes out of that step, `preprocess_input(images)`. That red and blue
     are swapped cannot be known from a batch, and pictures without any dark place look like another scale.
     """
-    import keras
-
-    module = _module(backbone)
-    pixels = np.array([0.0] * 3 + [255.0] * 3).reshape(2, 1, 1, 3)
-    black, white = getattr(keras.applications, module).preprocess_input(pixels)[:, 0, 0]
+    module, preprocess = _preprocessing(backbone)
+    black, white = preprocess(np.array([0.0] * 3 + [255.0] * 3).reshape(2, 1, 1, 3))[:, 0, 0]
     wanted = WANTED[round(black.min()), round(white.max())]
-    batches = Epochs(images, steps=limit).batches()
-    found = list(itertools.islice(itertools.chain.from_iterable(batches), limit))
+    found = list(itertools.islice(itertools.chain.from_iterable(Epochs(images, steps=limit).batches()), limit))
     if not found:
         raise ValueError("there is not one image in it.")
     if found[0].ndim != 3:
@@ -90,8 +86,8 @@ def _misfit(values: np.ndarray, black: np.ndarray, white: np.ndarray) -> str | N
     return next((look for look, found in looks.items() if found), None)
 
 
-def _module(backbone: str) -> str:
-    """Return the module of `keras.applications` with the longest name that the name of a network begins with."""
+def _preprocessing(backbone: str) -> tuple[str, Callable]:
+    """Return the longest name of a module of `keras.applications` that a network's begins with, and its preprocessing."""
     from keras import applications
 
     if not isinstance(backbone, str):
@@ -102,7 +98,8 @@ def _module(backbone: str) -> str:
     fitting = [name for name in known if plain.startswith(name.replace("_", ""))]
     if not fitting:
         raise ValueError(f"backbone {backbone!r} is not known; choose from: {', '.join(known)}.")
-    return max(fitting, key=len)
+    module = max(fitting, key=len)
+    return module, getattr(applications, module).preprocess_input
 
 
 class _Ending(NamedTuple):
@@ -132,8 +129,7 @@ def diagnose_head_and_loss(
     numbers = None if labels is None else _as_numbers(labels)
     if ending.loss is None and ending.activation not in ("softmax", "sigmoid"):
         numbers = None  # no classifier, as far as can be seen
-    problems = itertools.chain(_loss_misfits(ending), _label_misfits(numbers, ending, classes))
-    if problem := next(problems, None):
+    if problem := next(itertools.chain(_loss_misfits(ending), _label_misfits(numbers, ending, classes)), None):
         return Diagnosis(NAME, False, *problem)
     over = f" over {ending.units} output{'s' * (ending.units > 1)}" if ending.units else ""
     if not ending.loss or not ending.activation:
@@ -168,8 +164,7 @@ def _loss_misfits(ending: _Ending) -> Iterator[tuple[str, str]]:
     if act in ("linear", wanted) or (act == "softmax" and units == 2):
         return
     if act == "softmax":
-        message = "softmax chooses one class, binary crossentropy asks each one for itself."
-        yield message, 'loss="categorical_crossentropy"'
+        yield "softmax chooses one class, binary crossentropy asks each one for itself.", 'loss="categorical_crossentropy"'
     if act == "sigmoid" and units == 1:
         message = f"one sigmoid output is yes or no, and {kind} crossentropy wants an output for each class."
         yield message, 'loss="binary_crossentropy"'
@@ -182,8 +177,8 @@ def _label_misfits(labels: np.ndarray | None, ending: _Ending, classes: int | No
     units, kind, act = ending.units, ending.loss, ending.activation
     dense = f'keras.layers.Dense({{}}, activation="{act if act in ("softmax", "sigmoid") else "softmax"}")'
     integers = 'loss="sparse_categorical_crossentropy"'
+    one_hot, shape = np.ndim(labels) == 2, f"the labels have shape {np.shape(labels)}"
     if labels is not None:
-        one_hot, shape = labels.ndim == 2, f"the labels have shape {labels.shape}"
         if kind == "sparse" and one_hot and units != 1:
             yield f"{shape}, one-hot, and the sparse loss wants integers.", 'loss="categorical_crossentropy"'
         if kind == "categorical" and not one_hot:
@@ -197,7 +192,6 @@ def _label_misfits(labels: np.ndarray | None, ending: _Ending, classes: int | No
         if kind == "binary" and (labels.min() < 0 or labels.max() > 1):
             message = f"the labels go up to {labels.max():g}, and this loss wants 0 or 1."
             yield message, f'{integers}  # and Dense(classes, activation="softmax")'
-    one_hot = labels is not None and labels.ndim == 2
     for columns in [classes, labels.shape[1] if one_hot and units != 1 else None]:
         if None not in (units, columns) and units != columns and not (columns == 2 and units == 1):
             yield f"the head has {units} outputs for {columns} classes.", dense.format(columns)
@@ -210,15 +204,13 @@ def _label_misfits(labels: np.ndarray | None, ending: _Ending, classes: int | No
     if highest >= units:
         yield message, dense.format(highest + 1)
     if classes is None and labels.size >= 5 * (highest + 1) and highest + 1 != units:  # has met every class
-        change = f"{dense.format(highest + 1)}  # or, if the others are still to come, check with classes={units}"
-        yield message, change
+        yield message, f"{dense.format(highest + 1)}  # or, if the others are still to come, check with classes={units}"
 
 
 def _as_numbers(labels: Any) -> np.ndarray:
     values = np.asarray(labels)
     if values.dtype.kind not in "uifb" or values.ndim not in (1, 2) or not values.size:
-        received = f"labels are {values.dtype} of shape {values.shape}"
-        raise ValueError(f"{received}; wanted integers (n,) or one-hot (n, classes).")
+        raise ValueError(f"labels are {values.dtype} of shape {values.shape}; wanted integers (n,) or one-hot (n, classes).")
     return (values[:, 0] if values.shape[1:] == (1,) else values).astype("float64")
 
 
@@ -234,10 +226,7 @@ def _read_loss(model: keras.Model) -> tuple[str | None, bool]:
 
 
 def _read_head(model: keras.Model, output: Any, images: Any) -> tuple[str | None, int | None, str | None]:
-    """Return the last activation, the number of outputs, and the name of an earlier layer that ends in softmax.
-
-    Where the layers cannot be followed the model is tried on `images`.
-    """
+    """Return the last activation, the number of outputs, and the name of an earlier layer that ends in softmax."""
     if output is None:
         return *_tried(model, images), None
     units = output.shape[-1] if len(output.shape) == 2 else None
@@ -259,10 +248,7 @@ def _last_first(model: keras.Model) -> Iterator[Any]:
     import keras
 
     for step in reversed(getattr(model, "operations", model.layers)):
-        if isinstance(step, keras.Model):
-            yield from _last_first(step)
-        elif not isinstance(step, keras.layers.InputLayer):
-            yield step
+        yield from _last_first(step) if isinstance(step, keras.Model) else [step]
         if len(keras.tree.flatten(step.input)) != 1:
             return
 

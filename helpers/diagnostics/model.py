@@ -1,13 +1,9 @@
-"""Which layers of a Keras model train, move and drift, against what was meant: snapshots, diagnoses, lines that freeze.
-
-They take any Keras model and leave it as it is.
-"""
+"""Which layers of a Keras model train, move and drift, against what was meant: snapshots, diagnoses, lines that freeze."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,22 +16,16 @@ if TYPE_CHECKING:
 COMPILE = "model.compile(optimizer=keras.optimizers.Adam(1e-5), loss=..., metrics=...)"
 STATISTICS = ("moving_mean", "moving_variance", "mean", "variance", "count", "vector_u")  # weights of layers of Keras
 UNFREEZE_ALL = "model.trainable = True  # the whole model is frozen; then freeze layers one by one, then compile()"
-FREEZE_NORM = (
-    "for layer in base_model.layers: if isinstance(layer, keras.layers.BatchNormalization): layer.trainable = False"
-    "  # then compile()"
-)
+FREEZE_BN = "for layer in base_model.layers: if isinstance(layer, keras.layers.BatchNormalization): layer.trainable = False"
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(tuple[np.ndarray, ...]):
     """The weights of a model at one moment: a copy of each, in the order of `model.weights`."""
-
-    values: tuple[np.ndarray, ...]
 
 
 def take_snapshot(model: keras.Model) -> Snapshot:
     """Return a copy of all weights of a model, to compare with after `fit()`."""
-    return Snapshot(tuple(np.array(one.numpy()) for one in _Layers(model).model.weights))
+    return Snapshot(np.array(one.numpy()) for one in _Layers(model).model.weights)
 
 
 def diagnose_trainable(model: keras.Model, *, expected: Sequence[str] | None = None) -> Diagnosis:
@@ -50,10 +40,8 @@ def diagnose_trainable(model: keras.Model, *, expected: Sequence[str] | None = N
     wanted, required = (now, now) if expected is None else layers.named(expected)
     if frozen := [layer for layer in required if layer not in now]:
         message = f"frozen, but should be trained: {_listed(frozen)}; trainable: {_listed(now)}."
-        change = f"{layers.line(frozen, trainable=True)}  # then compile(), with a low learning rate"
-        if not model.trainable:
-            change = UNFREEZE_ALL
-        return Diagnosis("trainable", False, message, change)
+        line = f"{layers.line(frozen, trainable=True)}  # then compile(), with a low learning rate"
+        return Diagnosis("trainable", False, message, line if model.trainable else UNFREEZE_ALL)
     if extra := [layer for layer in now if layer not in wanted]:
         change = f"{layers.line(extra, trainable=False)}  # then compile()"
         return Diagnosis("trainable", False, f"can change, but should be frozen: {_listed(extra)}.", change)
@@ -121,10 +109,9 @@ def diagnose_batch_norm_still(model: keras.Model, snapshot: Snapshot, *, layers:
     before, norms = everything.values_in(snapshot), everything.norms
     named = norms if layers is None else everything.named(layers)[0]
     looked = [one for one in norms if one in named and not (layers is None and _in_new_head(one, model, before))]
-    drifted = [one for one in looked if _changed([one.moving_mean, one.moving_variance], before)]
-    if drifted:
+    if drifted := [one for one in looked if _changed([one.moving_mean, one.moving_variance], before)]:
         message = f"batch statistics have drifted: {_listed(drifted)}. base_model(x, training=False) does not stop it."
-        return Diagnosis("batch norm still", False, message, FREEZE_NORM)
+        return Diagnosis("batch norm still", False, message, f"{FREEZE_BN}  # then compile()")
     left = f"; {len(norms) - len(looked)} were not looked at" if len(looked) < len(norms) else ""
     kept = f"the statistics of {len(looked)} batch normalisations are as before{left}."
     return Diagnosis("batch norm still", True, kept if norms else "the model has no batch normalisation.")
@@ -132,11 +119,9 @@ def diagnose_batch_norm_still(model: keras.Model, snapshot: Snapshot, *, layers:
 
 def _in_new_head(norm: keras.Layer, model: keras.Model, before: dict[int, np.ndarray]) -> bool:
     """Is it a layer of the model itself, with no convolution after it, that had learned nothing yet?"""
-    if norm not in model.layers:
-        return False
-    behind = model.layers[model.layers.index(norm) :]
+    behind = model.layers[model.layers.index(norm) :] if norm in model.layers else []
     fresh = (before[id(norm.moving_mean)] == 0).all() and (before[id(norm.moving_variance)] == 1).all()
-    return bool(fresh) and not any("Conv" in type(layer).__name__ for layer in behind)
+    return bool(behind and fresh) and not any("Conv" in type(layer).__name__ for layer in behind)
 
 
 def _changed(weights: Iterable[keras.Variable], before: dict[int, np.ndarray]) -> list[keras.Variable]:
@@ -150,14 +135,12 @@ class _Layers:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        import keras
-
         require_model(model)
         if not model.weights:
             raise ValueError("the model has no weights yet; call it on a batch of images first.")
         self.model, self.everything = model, _inner_first(model)
-        self.norms = [one for one in self.everything if isinstance(one, keras.layers.BatchNormalization) and one.built]
         self.owner = {id(one): layer for layer in reversed(self.everything) for one in layer.weights}
+        self.norms = [layer for layer in self.everything if id(getattr(layer, "moving_variance", None)) in self.owner]
         frozen = {id(one) for one in model.weights if not (self.owner[id(one)].trainable or one.name in STATISTICS)}
         self.learned = [one for one in model.weights if one.trainable or id(one) in frozen]
 
@@ -170,15 +153,14 @@ class _Layers:
         if not isinstance(snapshot, Snapshot):
             raise TypeError(f"a snapshot is wanted, from take_snapshot(model); received {type(snapshot).__name__}.")
         weights = self.model.weights
-        if [tuple(one.shape) for one in weights] != [value.shape for value in snapshot.values]:
+        if [tuple(one.shape) for one in weights] != [value.shape for value in snapshot]:
             raise ValueError("the snapshot is of another model, or layers were added since; take a new one.")
-        return {id(one): value for one, value in zip(weights, snapshot.values, strict=True)}
+        return {id(one): value for one, value in zip(weights, snapshot, strict=True)}
 
     def named(self, names: Sequence[str]) -> tuple[list[keras.Layer], list[keras.Layer]]:
         """Return the layers with learned weights that `names` stand for, and those among them that may not stay frozen.
 
-        A name is that of a layer, of one that holds others, or the beginning of names ("block5" of "block5_conv1"). Batch
-        normalisation that is only meant along with others may stay frozen.
+        A name is that of a layer, of one that holds others, or the beginning of names ("block5" of "block5_conv1").
         """
         if isinstance(names, str) or not all(isinstance(name, str) for name in names):
             raise TypeError(f"a list of layer names is wanted; received {names!r:.60}.")
@@ -206,20 +188,16 @@ class _Layers:
         places = list(self._places(self.model, "model", layers, trainable))
         codes = [f'{parent}.get_layer("{name}")' if name else f"*{parent}.layers" for parent, name in places]
         parents = {parent for parent, _ in places}
-        if len(places) == 1 and codes[0].startswith("*"):
-            return f"for layer in {codes[0][1:]}: layer.trainable = {trainable}"
-        if len(places) == 1:
+        if len(places) == 1 and places[0][1]:
             return f"{codes[0]}.trainable = {trainable}"
-        if len(parents) == 1 and len(places) <= 6:
+        if len(parents) == 1 and 1 < len(places) <= 6:
             inside = ", ".join(f'"{name}"' for _, name in places)
             return f"for name in [{inside}]: {parents.pop()}.get_layer(name).trainable = {trainable}"
-        return f"for layer in [{', '.join(codes[:3] + ['...'] * (len(codes) > 3))}]: layer.trainable = {trainable}"
+        several = f"[{', '.join(codes[:3] + ['...'] * (len(codes) > 3))}]"
+        return f"for layer in {codes[0].lstrip('*') if len(codes) == 1 else several}: layer.trainable = {trainable}"
 
     def _places(self, outer: Any, code: str, meant: Sequence[Any], trainable: bool) -> Iterator[tuple[str, str]]:
-        """Yield (code of the model around it, name) of the outermost layers whose owners of learned weights are all meant.
-
-        No name: all layers of that model are.
-        """
+        """Yield (code of the model around, name or "" for all) of outermost layers whose learned weights are all meant."""
         for layer in outer.layers:
             own, deeper = {id(one) for one in layer.weights}, f'{code}.get_layer("{layer.name}")'
             found = [owner in meant for owner in self.owning(one for one in self.learned if id(one) in own)]

@@ -1,7 +1,5 @@
 """What every diagnosis returns: right or wrong, why, and the line to change; and a table of several."""
 
-from __future__ import annotations
-
 import textwrap
 from dataclasses import dataclass
 
@@ -28,14 +26,11 @@ class Diagnosis:
 
 def report(*results: Diagnosis, width: int = 100) -> str:
     """Return a table of diagnoses as text, the problems first, each with the line to change below it."""
-    for result in results:
-        if not isinstance(result, Diagnosis):
-            raise TypeError(f"report() takes what the checks return; received {type(result).__name__}.")
-    rows = []
-    longest = max((len(result.name) for result in results), default=0)
+    if strangers := [one for one in results if not isinstance(one, Diagnosis)]:
+        raise TypeError(f"report() takes what the checks return; received {type(strangers[0]).__name__}.")
+    rows, longest = [], max((len(result.name) for result in results), default=0)
     for result in sorted(results, key=lambda one: one.ok):
         start = f"{'OK' if result.ok else 'Problem':8}{result.name:{longest}}  "
-        change = f"Change: {result.change}" if result.change else ""
-        for text, first in ((result.message, start), (change, " " * len(start))):
+        for text, first in ((result.message, start), (result.change and f"Change: {result.change}", " " * len(start))):
             rows += textwrap.wrap(text, width, initial_indent=first, subsequent_indent=" " * len(start))
     return "\n".join(rows)

@@ -22,6 +22,7 @@ from helpers.vgg16 import preprocess_vgg16, subtract_means, warn_if_scaled
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
 CHUNK_SIZE = 64  # images in one file of the cache
 PROBE = np.arange(3 * 256, dtype="float32").reshape(256, 3) % 256  # pixels that show what preprocess_vgg16 does
@@ -66,7 +67,9 @@ def extract_features(
     return features[layers] if isinstance(layers, str) else features
 
 
-def _chunk_features(shown, names, raw, store, compiled, batch_size, bar):
+def _chunk_features(
+    shown: np.ndarray, names: list[str], raw: bool, store: FeatureStore, compiled: Callable, batch_size: int, bar: Any
+) -> dict[str, np.ndarray]:
     """Return the features of one chunk, a dict: those stored, and the others from one forward pass, batch by batch.
 
     What the network is shown decides the files. `raw` pixels are still to be preprocessed, as for VGG16: they are quicker
@@ -90,14 +93,14 @@ def _chunk_features(shown, names, raw, store, compiled, batch_size, bar):
     return features
 
 
-def _until(base_model, names):
+def _until(base_model: keras.Model, names: Sequence[str]) -> keras.Model:
     """Return the model that ends at these layers; later layers are not computed."""
     from keras import Model
 
     return Model(base_model.inputs[0], [base_model.get_layer(name).output for name in names])
 
 
-def _compiled(base_model, names, *, pooling):
+def _compiled(base_model: keras.Model, names: Sequence[str], *, pooling: str | None) -> Callable:
     """Return a function from a batch to a list of arrays, one for each layer."""
     import tensorflow as tf
     from keras import ops, tree
@@ -105,7 +108,7 @@ def _compiled(base_model, names, *, pooling):
     model, pool = _until(base_model, names), {"avg": ops.mean, "max": ops.max}.get(pooling)
 
     @tf.function(input_signature=[tf.TensorSpec([None, *model.inputs[0].shape[1:]], "float32")])
-    def forward(batch):
+    def forward(batch: tf.Tensor) -> list[tf.Tensor]:
         answers = [ops.cast(answer, "float32") for answer in tree.flatten(model(batch, training=False))]
         return [pool(maps, axis=(1, 2)) if pool and len(maps.shape) == 4 else maps for maps in answers]
 
@@ -129,11 +132,11 @@ def _chunks(images: Iterable) -> Iterator[np.ndarray]:
         yield np.stack(chunk)
 
 
-def _slices(array):
+def _slices(array: np.ndarray) -> Iterator[np.ndarray]:
     return (array[start : start + CHUNK_SIZE] for start in range(0, len(array), CHUNK_SIZE))
 
 
-def _single_images(images):
+def _single_images(images: Iterable) -> Iterator[np.ndarray]:
     for item in images:
         array = np.empty(0) if isinstance(item, tuple | dict | str | os.PathLike) else np.asarray(item)
         if array.ndim not in (3, 4):
@@ -144,7 +147,7 @@ def _single_images(images):
         yield from array if array.ndim == 4 else [array]
 
 
-def _check_numbers(chunk, *, first):
+def _check_numbers(chunk: np.ndarray, *, first: int) -> None:
     if chunk.dtype.kind not in "uif":
         raise ValueError(f"The images are of type {chunk.dtype}; wanted numbers, such as uint8 or float32.")
     if chunk.dtype.kind == "f" and not np.isfinite(chunk).all():
@@ -152,7 +155,7 @@ def _check_numbers(chunk, *, first):
         raise ValueError(f"Image {place} holds values that are not numbers (NaN) or infinite; repair or drop it.")
 
 
-def _check_shape(shown, count, base_model):
+def _check_shape(shown: np.ndarray, count: int, base_model: keras.Model) -> None:
     wanted, shape = tuple(base_model.inputs[0].shape[1:]), shown.shape[1:]
     fits = len(shape) == len(wanted) and all(w in (None, s) for w, s in zip(wanted, shape, strict=True))
     if not fits or len(shown) != count:
@@ -162,7 +165,7 @@ def _check_shape(shown, count, base_model):
         raise ValueError(f"base_model wants images of shape {wanted} and received {received}. {advice}")
 
 
-def _check_arguments(base_model, names, pooling, batch_size):
+def _check_arguments(base_model: keras.Model, names: list[str], pooling: str | None, batch_size: int) -> None:
     if len(getattr(base_model, "inputs", None) or ()) != 1:
         raise ValueError("base_model has not exactly one input; give a functional Keras model such as load_vgg16().")
     known = [layer.name for layer in base_model.layers]
@@ -176,7 +179,7 @@ def _check_arguments(base_model, names, pooling, batch_size):
         raise ValueError(f"batch_size is {batch_size!r}; give a whole number from 1 up.")
 
 
-def _progress_bar(images, progress):
+def _progress_bar(images: Iterable, progress: bool) -> Any:
     from tqdm.auto import tqdm
 
     total = len(images) if hasattr(images, "shape") else None

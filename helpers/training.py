@@ -156,7 +156,7 @@ def fit_resumable(
     return history
 
 
-def _state(model):
+def _state(model: keras.Model) -> list[keras.Variable]:
     """Return all variables that training changes: weights, the seeds of layers such as dropout, and the optimizer's own."""
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
@@ -164,7 +164,7 @@ def _state(model):
     return [*model.weights, *seeds, *model.optimizer.variables]
 
 
-def _save_state(model, folder, settings, history, epoch, logs):
+def _save_state(model: keras.Model, folder: Path, settings: dict, history: dict, epoch: int, logs: dict) -> None:
     """Save the variables and the history after an epoch in one file: there is no state between two epochs."""
     for name, value in logs.items():
         history.setdefault(name, []).append(float(value))
@@ -177,7 +177,7 @@ def _save_state(model, folder, settings, history, epoch, logs):
         old.unlink()
 
 
-def _load_state(model, folder, settings):
+def _load_state(model: keras.Model, folder: Path, settings: dict[str, Any]) -> tuple[int, dict[str, list[float]]]:
     """Return how many epochs are done and their history, and give `model` the variables of the last one.
 
     Nothing saved yet: 0 and an empty history. A state that cannot be read is passed over with a warning; when none can,
@@ -204,7 +204,7 @@ def _load_state(model, folder, settings):
     return 0, {}
 
 
-def _saved(folder):
+def _saved(folder: Path) -> list[Path]:
     """Return the files of the saved states, the last one first."""
     return sorted(folder.glob("epoch_*.npz"), reverse=True)
 
@@ -248,14 +248,14 @@ def fit_on_devices(
     shared_out = strategy.experimental_distribute_dataset(batches)
 
     @tf.function
-    def train_step(batch):
+    def train_step(batch: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         parts = strategy.run(_step, args=(model, *batch))
         return strategy.reduce("SUM", parts, axis=None)
 
     return model, [float(np.mean([train_step(batch) for batch in shared_out])) for _ in range(epochs)]
 
 
-def _step(model, images, labels):
+def _step(model: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Return this device's share of the mean loss of the whole batch, after one step with all of them."""
     import tensorflow as tf
     from keras import losses, ops
@@ -288,7 +288,7 @@ def recorded_values(name: str, key: str, **wanted: Any) -> np.ndarray:
 
 
 @functools.cache
-def _read_runs(name):
+def _read_runs(name: str) -> list[dict[str, Any]]:
     path = RUNS_FOLDER / f"{name}.json"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in RUNS_FOLDER.glob("*.json"))) or "none"

@@ -35,7 +35,7 @@ def load_vgg16(source: str = "imagenet", *, input_shape: tuple = (96, 96, 3), se
     return model
 
 
-def _random_weights(seed):
+def _random_weights(seed: int) -> dict[str, Any]:
     from keras.initializers import GlorotUniform
 
     seeds = iter(np.random.default_rng(seed).integers(2**31, size=13).tolist())
@@ -97,7 +97,7 @@ def layer_table(*, input_shape: tuple = (96, 96, 3)) -> list[dict]:
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _valid_shape(input_shape):
+def _valid_shape(input_shape: tuple) -> tuple[int, ...]:
     shape, received = tuple(input_shape), f"input_shape is {input_shape!r}"
     if len(shape) != 3 or shape[2] != 3 or not all(isinstance(side, int | np.integer) for side in shape):
         raise ValueError(f"{received}; give (height, width, 3), for instance (96, 96, 3).")

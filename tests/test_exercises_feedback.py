@@ -60,6 +60,11 @@ def test_whatever_a_check_raises_becomes_feedback(capsys):
     assert printed == "Not yet: the check stopped with ZeroDivisionError: first second\n"
 
 
+def test_a_decorator_without_praise_is_refused_in_a_sentence():
+    with pytest.raises(TypeError, match="needs a sentence of praise"):
+        exercise(half)
+
+
 @pytest.mark.parametrize(
     ("function", "word"),
     [

@@ -12,13 +12,12 @@ import pytest
 STUB = "answer = ...\ncheck_half(answer)"
 CHECK = (
     "from helpers.exercises.feedback import *\n"
-    "@exercise\n"
+    "@exercise('half')\n"
     "def check_half(answer):\n"
     "    if as_number(answer) == 2:\n"
     "        raise NotYet('that is the double')\n"
     "    if as_number(answer) != 0.5:\n"
-    "        raise NotYet('no')\n"
-    "    return 'half'"
+    "        raise NotYet('no')"
 )
 WRONG = '[[check_half]]\nanswer = "answer = 2"\nhint = "the double"\n'
 YOUR_TURN = "Your turn: replace the ... above with your answer and run the cell again.\n"

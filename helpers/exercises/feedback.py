@@ -28,6 +28,8 @@ def exercise(praise: str) -> Callable[[Check], Callable[..., None]]:
 
     A right answer is remembered and praised; {names} in the praise stand for entries of what the check returns.
     """
+    if not isinstance(praise, str):
+        raise TypeError(f'@exercise needs a sentence of praise, @exercise("..."); received {praise!r:.60}.')
 
     def decorate(check: Check) -> Callable[..., None]:
         @functools.wraps(check)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from helpers._machinery.feature_cache import FeatureStore, clear_feature_cache, feature_cache_size  # noqa: F401
+from helpers._machinery.feature_cache import FeatureStore, architecture, clear_feature_cache, feature_cache_size  # noqa: F401
 from helpers.data import take_per_class
 from helpers.vgg16 import preprocess_vgg16, subtract_means, warn_if_scaled
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 CHUNK_SIZE = 64  # images in one file of the cache
+COMPILED = weakref.WeakKeyDictionary()  # of each model that is still in use: what was compiled
 PROBE = np.arange(3 * 256, dtype="float32").reshape(256, 3) % 256  # pixels that show what preprocess_vgg16 does
 
 
@@ -101,11 +103,19 @@ def _until(base_model: keras.Model, names: Sequence[str]) -> keras.Model:
 
 
 def _compiled(base_model: keras.Model, names: Sequence[str], *, pooling: str | None) -> Callable:
-    """Return a function from a batch to a list of arrays, one for each layer."""
+    """Return a function from a batch to a list of arrays, one for each layer; made once for a model and these layers."""
+    model, known = _until(base_model, names), COMPILED.setdefault(base_model, {})
+    key = names, pooling, architecture(model)
+    if key not in known:
+        known[key] = _compile(model, pooling)
+    return known[key]
+
+
+def _compile(model: keras.Model, pooling: str | None) -> Callable:
     import tensorflow as tf
     from keras import ops, tree
 
-    model, pool = _until(base_model, names), {"avg": ops.mean, "max": ops.max}.get(pooling)
+    pool = {"avg": ops.mean, "max": ops.max}.get(pooling)
 
     @tf.function(input_signature=[tf.TensorSpec([None, *model.inputs[0].shape[1:]], "float32")])
     def forward(batch: tf.Tensor) -> list[tf.Tensor]:
@@ -124,16 +134,13 @@ def _chunks(images: Iterable) -> Iterator[np.ndarray]:
             f"images has shape {tuple(images.shape)}; wanted (n, height, width, channels)."
             " A single image needs one more axis: image[np.newaxis]."
         )
-    stream = _single_images(_slices(images) if is_array else images)
+    slices = (images[start : start + CHUNK_SIZE] for start in range(0, len(images) if is_array else 0, CHUNK_SIZE))
+    stream = _single_images(slices if is_array else images)
     while chunk := list(itertools.islice(stream, CHUNK_SIZE)):
         shapes = sorted({image.shape for image in chunk})
         if len(shapes) > 1:
             raise ValueError(f"The images have different shapes, {shapes}; resize them to one first.")
         yield np.stack(chunk)
-
-
-def _slices(array: np.ndarray) -> Iterator[np.ndarray]:
-    return (array[start : start + CHUNK_SIZE] for start in range(0, len(array), CHUNK_SIZE))
 
 
 def _single_images(images: Iterable) -> Iterator[np.ndarray]:

@@ -1,5 +1,6 @@
 """The explorers of notebook 02, and the calculations behind them, without a browser."""
 
+import films
 import numpy as np
 import pytest
 
@@ -84,52 +85,48 @@ def test_sigmoid_gradients_vanish_with_depth_and_relu_gradients_do_not(batch):
 
 
 @pytest.mark.parametrize("name", ["graph", "rate", "depth"])
-def test_every_control_changes_picture_and_sentence(explorers, name):
-    explorer = explorers[name]
-    for control in explorer.controls.values():
-        assert control.description
-        kept, sentence, png = control.value, explorer.sentence.value, explorer.png
-        control.value = next(value for value in reversed(values_of(control)) if value != kept)
-        assert explorer.sentence.value != sentence and explorer.png != png
-        control.value = kept
-        assert explorer.sentence.value == sentence and explorer.png == png
+def test_every_control_changes_the_picture_and_bears_its_ends(explorers, name):
+    films.check_controls(explorers[name])
 
 
 @pytest.mark.parametrize("name", ["graph", "rate", "depth"])
-def test_extreme_values_can_be_drawn(explorers, name):
-    explorer = explorers[name]
-    kept = {key: control.value for key, control in explorer.controls.items()}
-    for position in (0, -1):
-        for control in explorer.controls.values():
-            control.value = values_of(control)[position]
-            assert "could not be drawn" not in explorer.sentence.value
-            assert "nan" not in explorer.sentence.value
-    for key, value in kept.items():
-        explorer.controls[key].value = value
-
-
-def values_of(control):
-    options = getattr(control, "options", None) or range(control.min, control.max + 1)
-    return [option[1] if isinstance(option, tuple) else option for option in options]
+def test_the_film_shows_what_is_drawn(explorers, name):
+    films.check_film(explorers[name])
 
 
 def test_sentences_say_what_happens(explorers):
     rate, depth, graph = explorers["rate"], explorers["depth"], explorers["graph"]
-    rate.controls["learning_rate"].value = 0.21
-    assert "diverges" in rate.sentence.value
-    rate.controls["learning_rate"].value = 0.15
-    assert "arrives" in rate.sentence.value
-    depth.controls["depth"].value = 20
-    assert "smaller" in depth.sentence.value and "power 1" in depth.sentence.value
-    graph.controls["step"].value = 3
-    assert "After 3 steps" in graph.sentence.value and "w1 rises" in graph.sentence.value
+    assert "diverges" in rate.frame(learning_rate=0.21).sentence and "arrives" in rate.frame(learning_rate=0.15).sentence
+    deep = depth.frame(depth=20, activation="sigmoid").sentence
+    assert "smaller" in deep and "power 1" in deep
+    third = graph.frame(step=3).sentence
+    assert "After 3 steps" in third and "w1 rises" in third
+
+
+def test_sentences_give_the_numbers_of_the_calculation(explorers):
+    for rate in (0.03, 3.0):
+        run = maths.graph_run(learning_rate=rate)
+        for step in (0, 7, 20):
+            said = explorers["graph"].frame(step=step, learning_rate=rate).sentence
+            assert f"answers {run[step]['y']:.3g} where" in said and f"loss {run[step]['L']:.3g}" in said
+    for surface in maths.SURFACES:
+        end = maths.descend(surface, learning_rate=0.1, momentum=0.5)[1][-1]
+        assert f"{end:.2g}" in explorers["rate"].frame(surface=surface, learning_rate=0.1, momentum=0.5).sentence
+
+
+def test_guesses_are_answered_by_what_is_calculated(explorers):
+    run = maths.graph_run(learning_rate=0.3)
+    assert explorers["graph"].guess.answer == (
+        f"w1 goes from 0.50 to {run[-1]['w1']:.2f}, and w2 goes from -0.50 to {run[-1]['w2']:.2f}"
+    )
+    assert explorers["rate"].guess.answer == "0.21", "the first above two over the curvature of 10"
 
 
 def test_an_error_is_shown_to_the_learner(explorers, monkeypatch):
     explorer = explorers["depth"]
     monkeypatch.setattr(explorer, "draw", lambda **values: 1 / 0)
-    explorer.redraw()
-    assert "could not be drawn" in explorer.sentence.value and "ZeroDivisionError" in explorer.sentence.value
+    frame = explorer.frame()
+    assert frame.pixels is None and "could not be drawn. ZeroDivisionError" in frame.sentence
 
 
 def test_a_plane_goes_through_its_three_networks():

@@ -1,5 +1,6 @@
 """The explorer of notebook 04, without a browser: every control moves the picture, and it shows what was predicted."""
 
+import films
 import numpy as np
 import pytest
 
@@ -25,21 +26,25 @@ def features_explorer():
 
 
 def test_features_explorer_tells_the_accuracy_of_the_setting(features_explorer):
-    controls = features_explorer.controls
-    controls["layer"].value, controls["classifier"].value = "block5_pool", "linear SVM"
-    controls["labels_per_class"].value = 5
-    assert "mean accuracy 1.00, from 1.00 to 1.00 over 3 draws" in features_explorer.sentence.value
+    frame = features_explorer.frame(layer="block5_pool", classifier="linear SVM", labels_per_class=5)
+    assert "mean accuracy 1.00, from 1.00 to 1.00 over 3 draws" in frame.sentence
 
 
 def test_every_control_of_the_features_explorer_moves_the_picture(features_explorer):
-    for control in features_explorer.controls.values():
-        values = [option[1] if isinstance(option, tuple) else option for option in control.options]
-        seen = set()
-        for value in values:
-            control.value = value
-            assert "mean accuracy" in features_explorer.sentence.value
-            seen.add(features_explorer.png)
-        assert len(seen) == len(values)
+    films.check_controls(features_explorer)
+
+
+def test_the_film_shows_what_is_drawn():
+    names, counts = ("block1_pool", "block4_pool", "block5_pool"), (1, 5, 10)
+    keys = [(layer, classifier, count) for layer in names for classifier in ("one", "two") for count in counts]
+    grid = {key: np.random.default_rng(place).integers(0, 3, (4, 12)) for place, key in enumerate(keys)}
+    films.check_film(feature_extraction.features_explorer(grid, LABELS, class_names=NAMES))
+
+
+def test_the_guess_is_answered_by_what_was_predicted(features_explorer):
+    right = [(GRID[layer, "logistic regression", 1] == LABELS).mean() for layer in ("block1_pool", "block5_pool")]
+    assert features_explorer.guess.answer == f"accuracy block1 {right[0]:.2f}, block5 {right[1]:.2f}"
+    assert features_explorer.guess.control.texts == ("block1", "block5")
 
 
 def test_the_confusion_matrix_adds_up_over_draws(features_explorer):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+import films
 import numpy as np
 import pytest
 
@@ -17,7 +16,6 @@ from helpers.explorers.mlp_basics import (
     neuron_explorer,
     neuron_figure,
 )
-from helpers.explorers.shell import Explorer
 
 SETTING = {
     "data_set": "moons",
@@ -31,38 +29,25 @@ SETTING = {
 }
 
 
-def extremes(control) -> list:
-    """The first and the last value that a control can take."""
-    if not hasattr(control, "options"):
-        return [control.min, control.max]
-    values = [option[1] if isinstance(option, tuple) else option for option in control.options]
-    return [values[0], values[-1]]
-
-
 @pytest.mark.parametrize("build", [neuron_explorer, activation_explorer, network_explorer])
 def test_every_control_moves_the_picture_and_bears_its_ends(build):
-    explorer = build()
-    assert isinstance(explorer, Explorer) and explorer.png.startswith(b"\x89PNG")
-    for name, control in explorer.controls.items():
-        assert control.description, name
-        pictures = set()
-        for value in extremes(control):
-            control.value = value
-            assert 'role="status"' in explorer.sentence.value, f"{name}={value}: {explorer.sentence.value}"
-            pictures.add(explorer.png)
-        assert len(pictures) == 2 or name == "weight_decay", name
+    films.check_controls(build(), same=("weight_decay",))
 
 
-@pytest.mark.parametrize("build", [neuron_explorer, activation_explorer, network_explorer])
-def test_a_mistake_is_shown_to_the_learner(build, monkeypatch):
-    explorer = build()
+def test_the_film_shows_what_is_drawn():
+    films.check_film(activation_explorer())
 
-    def broken(**_values):
-        raise RuntimeError("this setting is broken")
 
-    monkeypatch.setattr(explorer, "draw", broken)
-    explorer.redraw()
-    assert 'role="alert"' in explorer.sentence.value and "this setting is broken" in explorer.sentence.value
+@pytest.mark.parametrize("build", [neuron_explorer, network_explorer])
+def test_the_part_for_the_site_answers_the_questions_of_the_page(build):
+    """Within it are the answers: 1, 1, -0.5 and its double; moons by eight neurons, and three layers that are too fast."""
+    part = {key: set(control.values) for key, control in build().part.items()}
+    wanted = [{"weight_1": 1, "weight_2": 1, "bias": -0.5}, {"weight_1": 2, "weight_2": 2, "bias": -1}]
+    if build is network_explorer:
+        fast = {"hidden_layers": 3, "learning_rate": 0.3}
+        wanted = [{"data_set": "moons", "neurons": 8, "hidden_layers": 1}, fast, {"noise": 0.5, "neurons": 16}]
+    assert all(value in part[key] for setting in wanted for key, value in setting.items())
+    assert np.prod([len(values) for values in part.values()]) <= 500
 
 
 def test_neuron_counts_the_points_on_the_right_side():
@@ -122,27 +107,6 @@ def test_no_hidden_layer_is_a_logistic_regression():
     assert "2-2 network, 6 parameters" in sentence
 
 
-def test_redrawing_is_fast():
-    explorer, seconds = network_explorer(), []
-    for value in ("training", "new", "training", "new", "training"):
-        start = time.perf_counter()
-        explorer.controls["part"].value = value
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.1  # the best of five: the machine may have other work
-
-
-def test_code_is_written_when_asked_for_and_follows_the_controls():
-    explorer = network_explorer()
-    show_code, code = explorer.children[-2:]
-    assert show_code.description and code.value == ""
-    show_code.value = True
-    assert "Dense(2, activation=&quot;tanh&quot;)" in code.value
-    explorer.controls["neurons"].value = 16
-    assert "Dense(16, activation=&quot;tanh&quot;)" in code.value
-    show_code.value = False
-    assert code.value == ""
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -157,7 +121,7 @@ def test_printed_keras_code_runs_and_builds_the_same_network(change, monkeypatch
     setting = {**SETTING, **change}
     monkeypatch.setattr(explorers_mlp, "STEPS", 3)
     names: dict = {}
-    exec(keras_code(setting), names)
+    exec(keras_code(**setting), names)
     network = {key: setting[key] for key in SETTING if key not in ("hidden_layers", "neurons")}
     hidden = (setting["neurons"],) * setting["hidden_layers"]
     layers = explorers_mlp.trained_network.__wrapped__(hidden=hidden, **network)[0]
@@ -171,6 +135,6 @@ def test_printed_keras_code_learns(monkeypatch):
     pytest.importorskip("keras")
     monkeypatch.setattr(explorers_mlp, "STEPS", 50)
     names: dict = {}
-    exec(keras_code({**SETTING, "learning_rate": 0.1}), names)
+    exec(keras_code(**{**SETTING, "learning_rate": 0.1}), names)
     losses = names["history"].history["loss"]
     assert losses[-1] < 0.5 * losses[0] and names["history"].history["accuracy"][-1] > 0.8

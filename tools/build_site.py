@@ -3,8 +3,8 @@
     python tools/build_site.py [FOLDER]
 
 Sphinx does the work, with MyST-NB for the notebooks and sphinx-book-theme for the looks. Nothing is run: the pages show
-what is stored in the notebooks. Where a learner would have an explorer there is its picture, with a line that says how to
-run it. The old site stays until the new one is complete.
+what is stored in the notebooks. Explorers are films, recorded by `make run` in docs/films, which move without a kernel and
+without a network; where no script runs, there is a picture. The old site stays until the new one is complete.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from pathlib import Path
 import nbformat
 from sphinx.cmd.build import main as sphinx
 
+from helpers.explorers.shell import film_html, slug
+
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "tools" / "site"
+FILMS = ROOT / "docs" / "films"
 FILES = ("CONTRIBUTING.md", "LICENSE")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 LINK = re.compile(r'href="(\d\d_\w+)\.ipynb"')  # Sphinx turns those of the prose, but not those of an output
@@ -32,8 +35,8 @@ CONTENTS = """
 ```
 """
 HOW_TO_RUN = (
-    "This page shows stored results. To run it, change it and move the explorers, start JupyterLab with `make lab`: "
-    "[how to install](../index.md#two-commands)."
+    "This page shows stored results, and its explorers move. To run it, change it and check your answers, start JupyterLab "
+    "with `make lab`: [how to install](../index.md#two-commands)."
 )
 
 
@@ -43,7 +46,10 @@ def gather(folder: Path) -> Path:
     (folder / "notebooks").mkdir(parents=True)
     for path in notebooks:
         nbformat.write(static(nbformat.read(path, as_version=4)), folder / "notebooks" / path.name)
-    shutil.copytree(ROOT / "docs", folder / "docs")
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("films"))
+    shutil.copytree(FILMS, folder / "static" / "films")
+    for name in ("film.js", "film.css"):
+        shutil.copy(ROOT / "helpers" / "explorers" / name, folder / "static" / name)
     for name in FILES:
         shutil.copy(ROOT / name, folder / name)
     pages = "\n".join(f"notebooks/{path.stem}" for path in notebooks)
@@ -55,12 +61,13 @@ def gather(folder: Path) -> Path:
 
 
 def static(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return the notebook as it is read without a kernel: pictures in place of widgets, and a line on how to run it."""
+    """Return the notebook as it is read without a kernel: films in place of widgets, and a line on how to run it."""
     notebook.cells[0].source += f"\n\n```{{note}}\n{HOW_TO_RUN}\n```"
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            if data.pop(WIDGET_VIEW, None) is not None and "image/png" in data:
+            data.pop(WIDGET_VIEW, None)
+            if data.get("text/plain", "").startswith("[explorer] "):
                 text, picture = data["text/plain"], data.pop("image/png").replace("\n", "")
                 data["text/html"] = _figure(text.partition("] ")[2], picture)
             elif "text/html" in data:
@@ -70,11 +77,15 @@ def static(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _figure(text: str, png: str) -> str:
-    """Return an explorer as a figure; that it can be moved, and how, is also written into the picture."""
-    name = html.escape(text.partition(". Controls:")[0])
+    """Return an explorer as a figure: its film, and until that is there the stored picture."""
+    name = text.partition(". Controls:")[0]
+    film = f"{slug(name)}.js"
+    if not (FILMS / film).exists():
+        raise FileNotFoundError(f"docs/films/{film} is missing: store the notebook that shows {name!r} with make run.")
+    still = f'<img alt="{html.escape(text)}" src="data:image/png;base64,{png}">'
     return (
-        f'<figure class="workbook-static"><img alt="{html.escape(text)}" src="data:image/png;base64,{png}">'
-        f"<figcaption>{name}</figcaption></figure>"
+        f'<figure class="workbook-static">{film_html(name, still)}<figcaption>{html.escape(name)}</figcaption></figure>'
+        f'<script defer src="../_static/films/{film}"></script>'
     )
 
 
@@ -85,6 +96,7 @@ def build(output: Path) -> int:
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".site-") as folder:
         pages, fresh = gather(Path(folder) / "pages"), Path(folder) / "site"
         flags = ["-b", "html", "-q", "-W", "--keep-going", "-d", f"{folder}/doctrees", "-c", str(SETTINGS)]
+        flags += ["-D", f"html_static_path=static,{pages / 'static'}"]
         if problems := sphinx([*flags, str(pages), str(fresh)]):
             return problems
         shutil.rmtree(output, ignore_errors=True)

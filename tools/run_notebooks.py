@@ -2,7 +2,8 @@
 
     python tools/run_notebooks.py [NOTEBOOK ...]
 
-Without arguments every notebook of the course is run. A notebook is replaced only when all of its cells ran.
+Without arguments every notebook of the course is run. A notebook is replaced only when all of its cells ran. Explorers
+leave a picture in the notebook; their films, for the site, go to docs/films.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ def execute(path: Path) -> nbformat.NotebookNode:
     # With PYTEST_CURRENT_TEST in its environment a kernel leaves alone what C++ libraries write to the terminal. The
     # tests run that way too; without it, start-up messages of TensorFlow would be stored.
     os.environ.update(PYTEST_CURRENT_TEST="storing outputs", WORKBOOK_PROGRESS="0")
+    os.environ["WORKBOOK_FILMS"] = str(ROOT / "docs" / "films")
     os.environ["WORKBOOK_LEARNER_FILE"] = str(ROOT / "build" / "nobody.json")  # a learner's own progress is not stored
     client = NotebookClient(
         notebook,

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from helpers.explorers.shell import Drawing, Explorer, LiveFigure, build_explorer, choice
+from helpers.explorers.shell import Drawing, Explorer, Guess, LiveFigure, choice, numbers
 from helpers.networks import Layers, backward, sigmoid
 from helpers.plots import MARKERS, PALETTE, new_axes
 
@@ -189,10 +188,14 @@ def graph_explorer() -> Explorer:
         )
 
     controls = {
-        "step": widgets.IntSlider(description="step", min=0, max=GRAPH_STEPS, value=0),
+        "step": numbers("step", 0, GRAPH_STEPS, value=0, kind="time"),
         "learning_rate": choice("learning rate", [0.03, 0.1, 0.3, 1.0, 3.0, 10.0], value=0.3),
     }
-    return build_explorer(draw, controls=controls, name="Gradient descent in a graph with two weights")
+    start, *_, end = graph_run(learning_rate=0.3)
+    moves = [f"{w} goes from {start[w]:.2f} to {end[w]:.2f}" for w in ("w1", "w2")]
+    question = "With learning rate 0.3, which weight will have changed more after 20 steps?"
+    guess = Guess(question, choice("my guess", ["w1", "w2"], kind="menu"), f"{moves[0]}, and {moves[1]}")
+    return Explorer(draw, controls, name="Gradient descent in a graph with two weights", guess=guess)
 
 
 def _draw_graph(graph: Axes) -> dict[Text, tuple[str, str]]:
@@ -237,7 +240,11 @@ def learning_rate_explorer() -> Explorer:
         "learning_rate": choice("learning rate", rates, value=0.03),
         "momentum": choice("momentum", [0.0, 0.5, 0.9]),
     }
-    return build_explorer(draw, controls=controls, name="Gradient descent on a loss of two weights")
+    losses = {rate: descend("a long bowl", learning_rate=rate)[1] for rate in rates}
+    diverging = min(rate for rate, values in losses.items() if values[-1] > values[0])
+    question = "On the long bowl, without momentum: which learning rate is the first to make the loss grow?"
+    guess = Guess(question, choice("my guess", rates), f"{diverging:g}")
+    return Explorer(draw, controls, name="Gradient descent on a loss of two weights", guess=guess)
 
 
 def _surface_figure(surface: str) -> tuple[LiveFigure, Line2D, Line2D]:
@@ -291,8 +298,8 @@ def depth_explorer(images: np.ndarray, targets: np.ndarray, *, deepest: int = 20
         )
 
     controls = {
-        "depth": widgets.IntSlider(description="hidden layers", min=1, max=deepest, value=10),
+        "depth": numbers("hidden layers", 1, deepest, value=10),
         "activation": choice("activation", ["sigmoid", "tanh", "relu"]),
         "scale": choice("initial scale", [0.3, 0.5, 1.0, 1.4, 2.0, 3.0], value=1.0),
     }
-    return build_explorer(draw, controls=controls, name="Norm of the gradient, layer by layer")
+    return Explorer(draw, controls, name="Norm of the gradient, layer by layer")

@@ -7,11 +7,10 @@ seed while a control moves, so the learner sees one thing change: twice the rang
 import functools
 from collections.abc import Mapping
 
-import ipywidgets as widgets
 import numpy as np
 
 from helpers.augmentation import FILL_MODES, augmented_views, build_augmentation
-from helpers.explorers.shell import Draw, Drawing, Explorer, LiveFigure, build_explorer, choice
+from helpers.explorers.shell import Draw, Drawing, Explorer, LiveFigure, choice
 from helpers.plots import new_axes
 
 DRAWS = 7  # beside the picture itself
@@ -30,12 +29,19 @@ def augmentation_explorer(pictures: Mapping[str, np.ndarray]) -> Explorer:
         **{name: choice(name, shares, value=0.2) for name in ("shift", "shear", "zoom")},
         "brightness": choice("brightness", shares),
         "flip": choice("flip", [("no", False), ("yes", True)], value=True),
-        "fill_mode": widgets.Dropdown(description="fill mode", options=list(FILL_MODES)),
-        "picture": widgets.Dropdown(description="picture", options=list(pictures)),
+        "fill_mode": choice("fill mode", FILL_MODES, kind="menu"),
+        "picture": choice("picture", list(pictures), kind="menu"),
         "seed": choice("draws", [(f"number {number}", number) for number in range(1, 11)]),
     }
     name = "A picture and seven random draws of an augmentation pipeline"
-    return build_explorer(augmentation_figure(pictures), controls=controls, name=name)
+    part = {
+        "rotation": choice("rotation", [angle for angle in angles if angle[1] in (0, 40, 180)]),
+        **{name: choice(name, [shares[0]]) for name in ("shear", "zoom")},
+        "shift": choice("shift", [shares[0], shares[-1]]),
+        "flip": choice("flip", [("no", False), ("yes", True)]),
+        "picture": controls["picture"],
+    }
+    return Explorer(augmentation_figure(pictures), controls, name=name, part=part, photographs=True)
 
 
 def augmentation_figure(pictures: Mapping[str, np.ndarray]) -> Draw:

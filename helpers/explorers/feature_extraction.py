@@ -1,12 +1,12 @@
 """Notebook 04: an explorer of labels per class, layer and classifier, with learning curve and confusion matrix."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
-from helpers.explorers.shell import Drawing, Explorer, LiveFigure, build_explorer, choice
+from helpers.explorers.shell import Drawing, Explorer, Guess, LiveFigure, choice
 from helpers.plots import PALETTE, plot_confusion
 
 
@@ -42,10 +42,14 @@ def features_explorer(
     controls = {
         "labels_per_class": choice("labels per class", counts, value=counts[len(counts) // 2]),
         "layer": choice("layer", [(layer.removesuffix("_pool"), layer) for layer in layers], value=layers[-1]),
-        "classifier": widgets.Dropdown(description="classifier", options=classifiers),
+        "classifier": choice("classifier", classifiers, kind="menu"),
     }
     name = "Learning curve and confusion matrix of a classifier on cached features"
-    return build_explorer(draw, controls=controls, name=name)
+    means = {layer: (grid[layer, classifiers[0], counts[0]] == labels).mean() for layer in layers}
+    measured = ", ".join(f"{layer.removesuffix('_pool')} {mean:.2f}" for layer, mean in means.items())
+    question = f"With {counts[0]} labelled picture of each class and {classifiers[0]}: which layer gives the best features?"
+    guess = Guess(question, replace(controls["layer"], label="my guess"), f"accuracy {measured}")
+    return Explorer(draw, controls, name=name, guess=guess)
 
 
 def _curve_and_confusion(

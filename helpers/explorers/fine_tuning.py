@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from helpers.explorers.shell import Draw, Drawing, Explorer, LiveFigure, build_explorer, choice
+from helpers.explorers.shell import Draw, Drawing, Explorer, LiveFigure, choice
 from helpers.plots import PALETTE
 from helpers.training import load_runs
 
@@ -28,7 +28,7 @@ def fine_tuning_explorer() -> Explorer:
         "learning_rate": choice("learning rate", RATES, value=1e-4),
     }
     name = "Fine-tuning VGG16: blocks unfrozen and learning rate"
-    return build_explorer(fine_tuning_figure(), controls=controls, name=name)
+    return Explorer(fine_tuning_figure(), controls, name=name)
 
 
 def fine_tuning_figure() -> Draw:

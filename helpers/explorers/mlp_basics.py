@@ -5,12 +5,10 @@ be told apart.
 """
 
 import functools
-import html
 from collections.abc import Sequence
 from itertools import pairwise, product
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -20,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from helpers.data import load_toy_2d
-from helpers.explorers.shell import Draw, Drawing, Explorer, LiveFigure, build_explorer, choice
+from helpers.explorers.shell import Draw, Drawing, Explorer, LiveFigure, choice, numbers
 from helpers.networks import ACTIVATIONS, Layers, build_mlp, predict, softmax, train_mlp
 from helpers.plots import PALETTE, new_axes
 
@@ -125,14 +123,19 @@ def neuron_figure() -> Draw:
 
 def neuron_explorer() -> Explorer:
     """Return an explorer of one neuron: two weights and a bias move the line, the activation colours the plane."""
-    wide = {"min": -3, "max": 3, "step": 0.25}
     controls = {
-        "weight_1": widgets.FloatSlider(description="weight w1", value=1, **wide),
-        "weight_2": widgets.FloatSlider(description="weight w2", value=-1, **wide),
-        "bias": widgets.FloatSlider(description="bias b", value=0, **wide),
+        "weight_1": numbers("weight w1", -3, 3, step=0.25, value=1),
+        "weight_2": numbers("weight w2", -3, 3, step=0.25, value=-1),
+        "bias": numbers("bias b", -3, 3, step=0.25, value=0),
         "activation": choice("activation f", NAMES),
     }
-    return build_explorer(neuron_figure(), controls=controls, name="One neuron as a line in the plane")
+    part = {
+        "weight_1": numbers("weight w1", -2, 2, value=1),
+        "weight_2": numbers("weight w2", -2, 2, value=-1),
+        "bias": numbers("bias b", -1, 1, step=0.5, value=0),
+        "activation": choice("activation f", ["sigmoid", "relu"]),
+    }
+    return Explorer(neuron_figure(), controls, name="One neuron as a line in the plane", part=part)
 
 
 def activation_figure() -> Draw:
@@ -168,9 +171,9 @@ def activation_explorer() -> Explorer:
     """Return an explorer of the activation functions, of their slopes and of where they saturate."""
     controls = {
         "activation": choice("activation f", NAMES),
-        "position": widgets.FloatSlider(description="position z", value=1, min=-5, max=5, step=0.25),
+        "position": numbers("position z", -5, 5, step=0.25, value=1),
     }
-    return build_explorer(activation_figure(), controls=controls, name="Activation functions and their derivatives")
+    return Explorer(activation_figure(), controls, name="Activation functions and their derivatives")
 
 
 @functools.lru_cache(maxsize=256)
@@ -218,7 +221,7 @@ def network_figure() -> Draw:
     return draw
 
 
-def keras_code(setting: dict[str, Any]) -> str:
+def keras_code(**setting: Any) -> str:
     """Return a Keras program that trains the same network: same data, sizes, optimizer and number of steps."""
     activation, neurons = setting["activation"], setting["neurons"]
     hidden = f'    keras.layers.Dense({neurons}, activation="{activation}"),\n' * setting["hidden_layers"]
@@ -236,10 +239,7 @@ def keras_code(setting: dict[str, Any]) -> str:
 
 
 def network_explorer() -> Explorer:
-    """Return an explorer of a network that is trained anew, in NumPy, for every setting: data, shape, training.
-
-    Its last two children are a checkbox and the Keras program of the present setting, shown where the box is ticked.
-    """
+    """Return an explorer of a network that is trained anew, in NumPy, for every setting: data, shape, training."""
     controls = {
         "data_set": choice("data set", ["moons", "circles", "xor", "spiral", "blobs"]),
         "noise": choice("noise", [0.0, 0.1, 0.2, 0.3, 0.5], value=0.2),
@@ -251,17 +251,15 @@ def network_explorer() -> Explorer:
         "seed": choice("seed", list(range(10))),
         "part": choice("points shown", ["training", "new"]),
     }
-    explorer = build_explorer(network_figure(), controls=controls, name="A network on points in the plane")
-    show_code, code = widgets.Checkbox(description="show me the code", value=False), widgets.HTML()
-
-    def write_code(_change: Any) -> None:
-        setting = {key: control.value for key, control in controls.items()}
-        code.value = f"<pre>{html.escape(keras_code(setting))}</pre>" if show_code.value else ""
-
-    for control in (*controls.values(), show_code):
-        control.observe(write_code, names="value")
-    explorer.children = (*explorer.children, show_code, code)
-    return explorer
+    part = {
+        "data_set": choice("data set", ["moons", "spiral"]),
+        "noise": choice("noise", [0.2, 0.5]),
+        "hidden_layers": choice("hidden layers", [1, 2, 3]),
+        "neurons": choice("neurons in each", [2, 4, 8, 16]),
+        "learning_rate": choice("learning rate", [0.03, 0.3]),
+    }
+    name = "A network on points in the plane"
+    return Explorer(network_figure(), controls, name=name, part=part, code=keras_code)
 
 
 def _neuron_sentence(weights: np.ndarray, bias: float, right: int, count: int) -> str:

@@ -1,12 +1,12 @@
-// What the controls of an explorer lack in the browser: names that are read aloud, and keys that stay with them.
+// What the controls of a live explorer lack in the browser: names that are read aloud, and keys that stay with them.
 //
 // ipywidgets gives a slider's handle no accessible name, reads the position in a list aloud in place of the value, lets a
 // learner type into read-outs that nothing listens to, and cuts off a read-out of more than ten letters. JupyterLab, for
 // its part, takes plain keys for commands while a slider or a menu has the focus: "x" cuts the whole cell, an arrow in a
 // menu goes to the next cell.
 //
-// This file is the body of an event handler: `this` is the picture whose loading runs it. Where a front end does not run
-// it, the explorer works as ipywidgets made it.
+// With `film.js` above it, this file is the body of an event handler: `this` is the picture whose loading runs it. Where a
+// front end does not run it, the explorer works as ipywidgets made it.
 
 const image = this;
 
@@ -25,33 +25,23 @@ function repair(box) {
         if (!handle || !label || !value) continue;
         set(handle, 'aria-label', label.textContent);
         set(handle, 'aria-valuetext', value.textContent);
+        set(value, 'contenteditable', 'false');
         value.style.minWidth = '7em';
-        if (control.classList.contains('workbook-choice')) {
-            set(value, 'contenteditable', 'false');
-        } else {
-            set(value, 'role', 'textbox');
-            set(value, 'aria-label', label.textContent + ', type a value');
-        }
     }
     const sentence = box.querySelector('.workbook-sentence .widget-html-content');
     set(sentence, 'aria-live', 'polite');
 }
 
-// Keys that are typed into a control end there. Escape, Shift+Enter and the like still reach JupyterLab.
-function keepKeys(event) {
-    const command = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === 'Enter');
-    if (!command && event.key !== 'Escape') event.stopPropagation();
-}
-
 // The picture loads before it is part of the page: look for the box around it, for ten seconds at most.
 function start(patience) {
-    const box = image.closest('.workbook-explorer');
+    const box = image.closest('.workbook-explorer'), guess = JSON.parse(image.dataset.guess);
     if (!box) return patience && setTimeout(start, 100, patience - 1);
     box.addEventListener('keydown', keepKeys);
     new MutationObserver(() => repair(box)).observe(box, {
         subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ['aria-valuetext'],
     });
     repair(box);
+    if (guess) box.prepend(gate(guess, box.firstElementChild));
 }
 
 start(100);

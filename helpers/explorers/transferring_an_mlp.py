@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from helpers.explorers.shell import Draw, Explorer, LiveFigure, build_explorer, choice
+from helpers.explorers.shell import Draw, Explorer, Guess, LiveFigure, choice
 from helpers.plots import PALETTE
 
 SCRATCH = "from scratch"
@@ -28,7 +28,15 @@ def methods_explorer(grid: MethodRuns, *, steps: Sequence[int], counts: Sequence
         "pictures": choice("pictures", list(dict.fromkeys(key[0] for key in grid))),
     }
     name = "Transfer against training from scratch on the digits of the target task"
-    return build_explorer(_methods_figure(grid, steps, counts), controls=controls, name=name)
+    start = {key: control.values[control.start] for key, control in controls.items()}
+    ends = [grid[start["pictures"], *key, counts[0]][:, -1] for key in ((SCRATCH, 0), (start["output"], start["frozen"]))]
+    question = (
+        f"Pictures {start['pictures']}, output layer {start['output']}, {start['frozen']} frozen layers, {counts[0]} labels "
+        "per class: by how much is transfer ahead of training from scratch?"
+    )
+    gains = [(f"{gain / 20:+.2f}", gain) for gain in range(-8, 9)]
+    guess = Guess(question, choice("my guess", gains, value=0), f"{(ends[1] - ends[0]).mean():+.2f}")
+    return Explorer(_methods_figure(grid, steps, counts), controls, name=name, guess=guess)
 
 
 def strength_explorer(grid: StrengthRuns, *, strengths: Sequence[float], counts: Sequence[int]) -> Explorer:
@@ -42,7 +50,7 @@ def strength_explorer(grid: StrengthRuns, *, strengths: Sequence[float], counts:
         "pictures": choice("pictures", list(dict.fromkeys(key[0] for key in grid))),
     }
     name = "The strength of L2-SP, the pull towards the weights of the source"
-    return build_explorer(_strength_figure(grid, strengths), controls=controls, name=name)
+    return Explorer(_strength_figure(grid, strengths), controls, name=name)
 
 
 def _methods_figure(grid: MethodRuns, steps: Sequence[int], counts: Sequence[int]) -> Draw:

@@ -1,28 +1,32 @@
-"""An explorer worked by keyboard: every control is moved, and the sentence and the picture have to follow."""
+"""An explorer worked by keyboard, film or live: every control is moved, and the sentence and the picture have to follow."""
 
 from __future__ import annotations
 
 from playwright.sync_api import Locator, TimeoutError
 
 FOLLOW_LIMIT = 20_000  # milliseconds; a drawing takes a tenth of a second, but the machine may be busy
+ANY = ".workbook-film[data-film], .workbook-explorer:has(.workbook-sentence)"
 
-# The sentence comes first, the picture second; its alternative text ends with the sentence that belongs to it.
+# The text that belongs to a picture ends with the sentence. In a film the picture is a canvas.
 LOOK = """box => {
-    const picture = box.querySelector('img[src^="data:image/png"]');
-    const sentence = box.querySelector('.workbook-sentence').innerText.trim();
-    return {sentence, source: picture.src, whole: box.innerText, settled: picture.alt.endsWith(sentence)};
+    const canvas = box.querySelector('canvas'), picture = canvas ?? box.querySelector('img[src^="data:image/png"]');
+    const sentence = box.querySelector('.workbook-sentence, .sentence').innerText.trim();
+    const source = canvas ? canvas.toDataURL() : picture.src;
+    const settled = (canvas ? canvas.ariaLabel ?? '' : picture.alt).endsWith(sentence);
+    return {sentence, source, whole: box.innerText, settled};
 }"""
 REMEMBER = f"box => {{ window.lookAt = {LOOK}; window.before = window.lookAt(box); }}"
 BACK = """box => {
     const now = window.lookAt(box);
     return now.settled && now.sentence === window.first.sentence && now.source === window.first.source;
 }"""
-CUT_OFF = """box => [...box.querySelectorAll('.widget-readout, .widget-label')]
+CUT_OFF = """box => [...box.querySelectorAll('.widget-readout, .widget-label, label > span, output')]
     .filter(text => text.scrollWidth > text.clientWidth + 1).map(text => text.textContent)"""
 FOLLOWED = """([box, parts]) => {
     const now = window.lookAt(box);
     return now.settled && parts.some(part => now[part] !== window.before[part]);
 }"""
+AT_END = "input => input.value === input.max"
 
 
 class DrivenExplorer:
@@ -35,11 +39,12 @@ class DrivenExplorer:
         self.problems: list[str] = []
 
     def work_all(self) -> list[str]:
-        """Move every control by keyboard and return what did not follow."""
+        """Answer the question, if there is one, move every control by keyboard and return what did not follow."""
+        self.guess()
         self.box.evaluate(REMEMBER)
         self.page.evaluate("() => { window.first = window.before; }")
-        for handle in self.box.locator("[role=slider]").all():
-            start, label = self.value(handle), handle.get_attribute("aria-label")
+        for handle in self.box.locator("[role=slider], input[type=range]").all():
+            start, label = self.value(handle), handle.get_attribute("aria-label") or self.label(handle)
             self.work(handle, label, ("Home", "ArrowRight", "End"))
             self.restore(handle, label, start)
         for select in self.box.locator("select").all():
@@ -47,8 +52,29 @@ class DrivenExplorer:
         for box in self.box.locator("input[type=checkbox]").all():
             self.work(box, self.label(box), ("Space", "Space"), parts=("whole", "source"))
         for button in self.box.locator("button").all():
-            self.work(button, self.label(button), ("Enter",), parts=("whole", "source"))
+            self.play(button)
         return self.problems
+
+    def guess(self, how: str = "That is my guess") -> None:
+        """Answer the question that hides a picture, by keyboard, with the second of its answers."""
+        form = self.box.locator("form")
+        if not form.count():
+            return
+        if self.box.locator("canvas, img").first.is_visible():
+            self.problems.append(f"{self.name}: the picture can be seen before the guess")
+        question, control = form.locator("p").inner_text(), form.locator("input, select")
+        control.focus()
+        self.page.keyboard.press("Home")
+        self.page.keyboard.press("ArrowRight" if control.evaluate("e => e.type === 'range'") else "ArrowDown")
+        said = control.get_attribute("aria-valuetext")
+        form.get_by_text(how).focus()
+        self.page.keyboard.press("Enter")
+        result = self.box.locator("p[role=status]").first
+        wanted = f"{question} {f'You guessed {said}. ' if how.startswith('That') else ''}Measured: "
+        if not result.inner_text().startswith(wanted) or not self.box.locator("canvas").is_visible():
+            self.problems.append(f"{self.name}: after the guess there is {result.inner_text()!r}")
+        if not result.evaluate("e => e === document.activeElement"):
+            self.problems.append(f"{self.name}: the keyboard's place is lost after the guess")
 
     def work(
         self,
@@ -86,12 +112,29 @@ class DrivenExplorer:
         except TimeoutError:
             self.problems.append(f"{self.name}, {label}: back at {start}, another sentence or picture is shown")
 
+    def play(self, button: Locator) -> None:
+        """Play to the end, then once more from the start, and pause on the way."""
+        time = button.locator("xpath=preceding-sibling::label[1]").locator("input")
+        button.focus()
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_function(AT_END, arg=time.element_handle(), timeout=FOLLOW_LIMIT)
+        self.page.wait_for_function("b => b.textContent === 'Play'", arg=button.element_handle(), timeout=FOLLOW_LIMIT)
+        self.page.keyboard.press("Enter")
+        if button.inner_text() != "Pause" or time.evaluate(AT_END):
+            self.problems.append(f"{self.name}: Play does not begin anew")
+        self.page.keyboard.press("Enter")
+        stopped = self.value(time)
+        self.page.wait_for_timeout(500)
+        if button.inner_text() != "Play" or self.value(time) != stopped:
+            self.problems.append(f"{self.name}: Pause does not pause")
+
     @staticmethod
     def value(control: Locator) -> str:
         """What a control stands at; nothing for a button or a checkbox."""
-        return control.evaluate("e => e.getAttribute('aria-valuenow') ?? (e.type === 'select-one' ? e.value : '')")
+        has_value = "['select-one', 'range'].includes(e.type)"
+        return control.evaluate(f"e => e.getAttribute('aria-valuenow') ?? ({has_value} ? e.value : '')")
 
     @staticmethod
     def label(control: Locator) -> str:
         """The accessible name of a native control."""
-        return control.evaluate("e => e.labels?.[0]?.innerText ?? e.innerText")
+        return control.evaluate("e => (e.labels?.[0]?.querySelector('span') ?? e.labels?.[0])?.innerText ?? e.innerText")

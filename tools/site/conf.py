@@ -29,8 +29,9 @@ html_theme_options = {
 }
 html_context = {"default_mode": "auto"}
 html_favicon = "static/favicon.svg"
-html_static_path = ["static"]
-html_css_files = ["workbook.css"]
+html_static_path = ["static"]  # and the films, which build_site.py gathers
+html_css_files = ["film.css", "workbook.css"]
+html_js_files = [("film.js", {"defer": "defer"})]
 html_show_sphinx = False
 html_math_renderer = "mathml"
 

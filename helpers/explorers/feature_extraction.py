@@ -48,7 +48,7 @@ def features_explorer(
     means = {layer: (grid[layer, classifiers[0], counts[0]] == labels).mean() for layer in layers}
     measured = ", ".join(f"{layer.removesuffix('_pool')} {mean:.2f}" for layer, mean in means.items())
     question = f"With {counts[0]} labelled picture of each class and {classifiers[0]}: which layer gives the best features?"
-    guess = Guess(question, replace(controls["layer"], label="my guess"), f"accuracy {measured}")
+    guess = Guess(question, replace(controls["layer"], label="my guess", start=0), f"accuracy {measured}")
     return Explorer(draw, controls, name=name, guess=guess)
 
 

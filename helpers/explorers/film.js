@@ -13,8 +13,7 @@ function make(tag, properties, ...children) {
 }
 
 async function decode(picture) {
-    const image = new Image();
-    image.src = 'data:image/webp;base64,' + picture;
+    const image = Object.assign(new Image(), {src: 'data:image/webp;base64,' + picture});
     await image.decode();
     return image;
 }
@@ -23,7 +22,7 @@ function mount(root, film) {
     const still = root.querySelector('img'), canvas = make('canvas'), backgrounds = [];
     const sentence = make('p', {className: 'sentence', role: 'status'}), bar = make('div', {className: 'controls'});
     const inputs = film.controls.map(control => addControl(bar, control, show));
-    const body = make('div', {}, bar, sentence, still, make('p', {className: 'note', textContent: film.note}));
+    const body = make('div', {}, bar, sentence, still, make('p', {textContent: film.note}));
     let newest = 0;
 
     // Sentence and picture change together; where several settings are on their way, the newest one wins.
@@ -63,7 +62,7 @@ function addControl(bar, control, changed) {
     input.value = control.start;
     const say = () => {
         output.textContent = menu ? '' : control.texts[input.value];
-        input.setAttribute('aria-valuetext', control.texts[input.value]);
+        if (!menu) input.setAttribute('aria-valuetext', control.texts[input.value]);
     };
     input.addEventListener('input', () => { say(); changed(); });
     say();
@@ -97,8 +96,8 @@ function player(input) {
 // A question that hides `body` until it is answered, or passed over with "Show me".
 function gate(guess, body) {
     const bar = make('div', {className: 'controls'}), input = addControl(bar, guess.control, () => {});
-    const pass = make('button', {type: 'button', textContent: 'Show me'});
-    const form = make('form', {className: 'workbook-film'}, make('p', {textContent: guess.question}), bar, make('button', {textContent: 'That is my guess'}), pass);
+    const own = make('button', {textContent: 'That is my guess'}), pass = make('button', {type: 'button', textContent: 'Show me'});
+    const form = make('form', {className: 'workbook-film'}, make('p', {textContent: guess.question}), bar, own, pass);
     function unlock(event) {
         event.preventDefault();
         const said = event.type === 'submit' ? `You guessed ${guess.control.texts[input.value]}. ` : '';

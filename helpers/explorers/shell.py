@@ -271,7 +271,7 @@ def build_box(explorer: Explorer) -> widgets.VBox:
     row = widgets.HBox(list(knobs.values()), layout=widgets.Layout(flex_flow="row wrap"))
     for key, control in explorer.controls.items():
         if control.kind == "time":
-            row.children += (widgets.Play(max=len(control.values) - 1, interval=150),)
+            row.children += (widgets.Play(value=control.start, max=len(control.values) - 1, interval=150),)
             widgets.jslink((row.children[-1], "value"), (knobs[key], "index"))
     body = widgets.VBox([row, sentence, picture, *([wants_program, program] if explorer.code else [])])
     return widgets.VBox([body, build_repairs(explorer)]).add_class("workbook-explorer")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-OURS = (".jp-NotebookPanel:not(.lm-mod-hidden) .jp-RenderedHTMLCommon", ".workbook-explorer")
+OURS = (".jp-NotebookPanel:not(.lm-mod-hidden) .jp-RenderedHTMLCommon", ".workbook-explorer", ".workbook-film")
 GRAVE = {"serious", "critical"}
 START = """([ours, others, options]) => {
     window.axeState = null;

@@ -4,14 +4,18 @@ Both end with the last test of this folder: the tests that come later do not pay
 event loop running in the thread of the tests as long as it is there.
 """
 
+import functools
+import http.server
+import importlib.util
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import course
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from .driver import OpenNotebook
 from .server import Lab, jupyterlab
@@ -70,6 +74,47 @@ def notebook(
     finally:
         opened.page.close()
         lab.shut_kernels_down(keep=[path.name for path in ahead])
+
+
+def builder():
+    """tools/build_site.py, as a module."""
+    spec = importlib.util.spec_from_file_location("build_site", course.ROOT / "tools" / "build_site.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The static site, rendered anew."""
+    folder = tmp_path_factory.mktemp("static") / "site"
+    assert builder().build(folder) == 0, "Sphinx had warnings: see above"
+    return folder
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="package")
+def served(site: Path, context: BrowserContext) -> Iterator[tuple[Page, str]]:
+    """A page of the browser and the address of the site; afterwards nothing may have been wanted from elsewhere."""
+    handler = functools.partial(QuietHandler, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address, page, complaints = f"http://127.0.0.1:{server.server_port}/", context.new_page(), []
+        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("response", lambda answer: answer.status >= 400 and complaints.append(answer.url))
+        page.on(
+            "request",
+            lambda request: request.url.startswith((address, "data:")) or complaints.append(request.url),
+        )
+        yield page, address
+        page.close()
+        server.shutdown()
+        assert complaints == []
 
 
 def _is_ours(item: pytest.Item) -> bool:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import ConsoleMessage, Dialog, Locator, Page, Request, expect
 
+from .explorer_driver import ANY
 from .server import Lab
 
 PATIENCE = 60_000  # milliseconds for anything that takes an instant on an idle machine
@@ -68,7 +69,7 @@ class OpenNotebook:
     @property
     def explorers(self) -> list[Locator]:
         """The explorers that are on the page."""
-        return self.panel.locator(".workbook-explorer:has(.workbook-sentence)").all()
+        return self.panel.locator(ANY).all()
 
     def open(self) -> None:
         """Open the notebook and wait until its kernel answers."""

@@ -66,12 +66,12 @@ class DrivenExplorer:
         control.focus()
         self.page.keyboard.press("Home")
         self.page.keyboard.press("ArrowRight" if control.evaluate("e => e.type === 'range'") else "ArrowDown")
-        said = control.get_attribute("aria-valuetext")
+        said = control.evaluate("e => e.selectedOptions?.[0].text ?? e.getAttribute('aria-valuetext')")
         form.get_by_text(how).focus()
         self.page.keyboard.press("Enter")
         result = self.box.locator("p[role=status]").first
         wanted = f"{question} {f'You guessed {said}. ' if how.startswith('That') else ''}Measured: "
-        if not result.inner_text().startswith(wanted) or not self.box.locator("canvas").is_visible():
+        if not result.inner_text().startswith(wanted) or not self.box.locator("canvas, .workbook-sentence").is_visible():
             self.problems.append(f"{self.name}: after the guess there is {result.inner_text()!r}")
         if not result.evaluate("e => e === document.activeElement"):
             self.problems.append(f"{self.name}: the keyboard's place is lost after the guess")

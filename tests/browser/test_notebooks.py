@@ -15,13 +15,16 @@ from .axe import grave_violations
 from .conftest import WINDOW
 from .driver import PATIENCE, OpenNotebook
 from .explorer_driver import DrivenExplorer
+from .stored_films import named_in, recorded, walked, words
 
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
 TOO_WIDE = """panel => {
     const right = element => element.getBoundingClientRect().right;
-    const ours = [...panel.querySelectorAll('.workbook-explorer, .workbook-explorer img, .jp-RenderedHTMLCommon img')];
+    const explorers = '.workbook-explorer, .workbook-film';
+    const pictures = '.workbook-explorer img, .jp-RenderedHTMLCommon :is(img, canvas)';
+    const ours = [...panel.querySelectorAll(explorers + ', ' + pictures)];
     const wide = ours.filter(element => right(element) > right(element.closest('.jp-Cell')) + 1
-        || (element.matches('.workbook-explorer') && element.scrollWidth > element.clientWidth + 1));
+        || (element.matches(explorers) && element.scrollWidth > element.clientWidth + 1));
     const outer = panel.querySelector('.jp-WindowedPanel-outer');
     if (outer.scrollWidth > outer.clientWidth + 1) wide.push(outer);
     return wide.map(e => `${e.tagName} ${e.alt ?? e.ariaLabel ?? e.className}: ${e.scrollWidth} > ${e.clientWidth}`);
@@ -74,6 +77,16 @@ def test_explorers_follow_the_keyboard(notebook):
     problems = [problem for box in notebook.explorers for problem in DrivenExplorer(box).work_all()]
     assert problems == []
     assert notebook.panel.locator(".jp-Cell").count() == cells, "a key went past the explorer, to JupyterLab"
+
+
+def test_its_films_are_those_of_the_site(notebook):
+    """What this run says, and what was recorded with the stored outputs; numbers may differ from machine to machine."""
+    for name in sorted(named_in(notebook.path.stem)):
+        root = notebook.panel.locator(f'.workbook-film[data-film="{name}"]')
+        if root.count():  # a live one gives the site a part of its settings
+            said, stored = walked(notebook.page, root), recorded(name)["sentences"]
+            same = [words(sentence) == words(other) for (sentence, _), other in zip(said, stored, strict=True)]
+            assert sum(same) >= 0.9 * len(stored), f"{name}: make run is due"
 
 
 def test_hints_and_solutions_unfold(notebook):

@@ -1,10 +1,7 @@
 """The static site: complete, every link and picture in its place, read and searched in Chromium without a network."""
 
 import functools
-import http.server
-import importlib.util
 import re
-import threading
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
@@ -13,22 +10,9 @@ import pytest
 from bs4 import BeautifulSoup
 
 from .axe import grave_violations
+from .conftest import builder
 
 PAGES = ("index.html", *(f"notebooks/{path.stem}.html" for path in course.NOTEBOOKS))
-
-
-def builder():
-    spec = importlib.util.spec_from_file_location("build_site", course.ROOT / "tools" / "build_site.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("static") / "site"
-    assert builder().build(folder) == 0, "Sphinx had warnings: see above"
-    return folder
 
 
 @functools.cache
@@ -64,6 +48,7 @@ def test_every_picture_of_the_notebook_is_there_with_its_text(site, path):
     assert [picture["src"].partition(",")[2] for picture in pictures] == stored
     explorers = [bundle for bundle in bundles if bundle["text/plain"].startswith("[explorer]")]
     assert sum("Run the notebook to move them" in picture["alt"] for picture in pictures) == len(explorers)
+    assert len(soup.select(".workbook-film[data-film] img")) == len(explorers)
     assert soup.select_one(".admonition.note a[href='../index.html#two-commands']"), "how to run it"
 
 
@@ -76,31 +61,6 @@ def test_prose_and_formulas_are_there(site, path):
         assert heading in text
     formulas = sum(len(re.findall(r"(?<![\\$`])\$[^$`\n]+\$(?!\$)", source)) for source in prose)
     assert len(soup.find_all("math")) >= formulas and "$" not in "".join(tag.get_text() for tag in soup.select("article p"))
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture(scope="module")
-def served(site, context):
-    """A page of the browser and the address of the site; afterwards nothing may have been wanted from elsewhere."""
-    handler = functools.partial(QuietHandler, directory=site)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address, page, complaints = f"http://127.0.0.1:{server.server_port}/", context.new_page(), []
-        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("response", lambda answer: answer.status >= 400 and complaints.append(answer.url))
-        page.on(
-            "request",
-            lambda request: request.url.startswith((address, "data:")) or complaints.append(request.url),
-        )
-        yield page, address
-        page.close()
-        server.shutdown()
-        assert complaints == []
 
 
 @pytest.mark.parametrize("theme, pages", [("light", PAGES[::3]), ("dark", PAGES[1::6])])

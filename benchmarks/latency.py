@@ -17,20 +17,21 @@ from benchmarks.tables import Table
 ROOT = Path(__file__).parents[1]
 PRESSES = 40
 
+# Runs in the notebook's own names, which it must not use itself.
 TIMED = """
-import json, time
-from helpers.explorers import shell
-times, plain = [], {"draw": shell.Explorer.frame, "record": shell.record}
-def timed(kind):
+import json as _json, time as _time
+from helpers.explorers import shell as _shell
+_times = []
+def _timed(kind, plain):
     def call(explorer, **values):
-        start = time.perf_counter()
-        result = plain[kind](explorer, **values)
-        times.append((explorer.name, kind, time.perf_counter() - start))
+        start = _time.perf_counter()
+        result = plain(explorer, **values)
+        _times.append((explorer.name, kind, _time.perf_counter() - start))
         return result
     return call
-shell.Explorer.frame, shell.record = timed("draw"), timed("record")
+_shell.Explorer.frame, _shell.record = _timed("draw", _shell.Explorer.frame), _timed("record", _shell.record)
 """
-READ_TIMES = "print(json.dumps(times)); times.clear()"
+READ_TIMES = "print(_json.dumps(_times)); _times.clear()"
 EXECUTE = """code => {
     window.printed = null;
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -90,6 +91,8 @@ def _all_rows(chromium):
                 notebook.open()
                 _execute(notebook.page, TIMED)
                 notebook.run_all()
+                if notebook.ran != "done: true":
+                    raise RuntimeError(f"{path.name} did not run to its end")
                 page = browser.new_page()
                 page.goto(f"{address}/notebooks/{path.stem}.html")
                 rows += _rows(notebook, page.locator("[data-film]").all())

@@ -35,7 +35,7 @@ def augmentation_explorer(pictures: Mapping[str, np.ndarray]) -> Explorer:
     }
     name = "A picture and seven random draws of an augmentation pipeline"
     part = {
-        "rotation": choice("rotation", [angle for angle in angles if angle[1] in (0, 40, 180)]),
+        "rotation": choice("rotation", [angle for angle in angles if angle[1] in (0, 40, 90, 180)]),
         **{name: choice(name, [shares[0]]) for name in ("shear", "zoom")},
         "shift": choice("shift", [shares[0], shares[-1]]),
         "flip": choice("flip", [("no", False), ("yes", True)]),
@@ -49,7 +49,7 @@ def augmentation_figure(pictures: Mapping[str, np.ndarray]) -> Draw:
     shapes = {np.shape(picture) for picture in pictures.values()}
     if len(shapes) != 1 or len(min(shapes)) != 3:
         raise ValueError(f"pictures have the shapes {sorted(shapes)}; wanted one shape (height, width, 3).")
-    grid, cells = new_axes(rows=2, columns=4, size=(8.4, 4.5)).reshape(-1), []
+    grid, cells = new_axes(rows=2, columns=4, size=(7.0, 3.8)).reshape(-1), []
     for number, axes in enumerate(grid):
         axes.axis("off")
         axes.set_title(f"draw {number}" if number else "as it is", fontsize=9, loc="center", weight="normal")

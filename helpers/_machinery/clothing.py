@@ -59,8 +59,8 @@ def _read_archive(path: Path) -> dict[Key, bytes]:
         with zipfile.ZipFile(path) as archive:
             [root] = zipfile.Path(archive).iterdir()
             return _read_files(root, most=CLOTHING["train_per_class"])
-    except AssetError:
-        raise
+    except AssetError as error:
+        raise AssetError(str(error).replace(f"{path}/", "the archive's ")) from error
     except Exception as error:  # a damaged archive can fail in many ways
         raise AssetError(f"what came is not the whole archive: {error}") from error
 
@@ -106,9 +106,10 @@ def _fetch() -> dict[Key, bytes]:
         read = partial(_read_files, place)
         return fetch_once("clothing", what="photographs", folder=place.parent, read=read, fetch=fetch)
     except (AssetError, OSError) as error:  # those of requests, too, which say at their end what the system said
-        reason = re.findall(r"\[Errno[^\]]*\][^\"()]*", str(error)) or [str(error)[:200]]
+        told = re.findall(r"\[Errno[^\]]*\][^\"()]*", str(error)) if isinstance(error, OSError) else []
+        reason = [str(error)[:400], *told][-1].strip(". ")
         raise PhotographsMissing(
             f"The photographs of clothes are not here: {VARIABLE} names no folder, {place} does not hold them, and "
-            f"{url} could not be fetched into it ({reason[-1].strip('. ')}); run `python -m helpers photographs` where "
+            f"{url} could not be fetched into it ({reason}); run `python -m helpers photographs` where "
             f"there is a network and room on the disk, or let {VARIABLE} name a folder that holds them."
         ) from error

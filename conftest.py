@@ -7,6 +7,8 @@ nbval runs each notebook in one kernel and compares what it prints with what is 
 - HTML, pictures and progress on stderr are not compared, and the last value of a cell is kept as in JupyterLab;
 - kernels take the device that WORKBOOK_DEVICE names, and show no progress bars.
 
+Tests with the mark `clothing` are skipped where the photographs of clothes are not; nothing is fetched for them.
+
 It reaches into nbval 0.11.0, which is therefore pinned; tests/test_nbval_setup.py holds what is relied on.
 """
 
@@ -26,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent / "tests"))
 import course  # noqa: E402
 
 import helpers  # noqa: E402, F401  (sets the environment that kernels inherit)
+from helpers._machinery.clothing import AssetError, read_clothing  # noqa: E402
 
 os.environ["WORKBOOK_PROGRESS"] = "0"
 LEARNER = tempfile.TemporaryDirectory(prefix="workbook-")  # removed at the end
@@ -114,6 +117,16 @@ RunningKernel.execute_cell_input = execute_cell_input
 def pytest_collectstart(collector: pytest.Collector) -> None:
     if isinstance(collector, IPyNbFile):
         collector.skip_compare += NOT_COMPARED
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    marked = [item for item in items if item.get_closest_marker("clothing")]
+    try:
+        here = bool(marked) and read_clothing(fetch=False) is not None
+    except AssetError as error:
+        raise pytest.UsageError(str(error)) from error
+    for item in marked if not here else ():
+        item.add_marker(pytest.mark.skip(reason="the photographs of clothes are not here: `python -m helpers photographs`"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from helpers._machinery.downloads import AssetError
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Return the exit code of the command that the arguments name; 2 for one that does not exist."""
@@ -18,8 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.command == "doctor":
         return find_gpu() if chosen.require_gpu else run_doctor(fast=chosen.fast)
-    if chosen.command == "weights":
-        return fetch_all_weights()
+    if chosen.command != "predict":
+        return fetch(chosen.command)
     later = f"`{chosen.command}` is not part of this version of the workbook yet; it comes with a later one."
     print(later, file=sys.stderr)
     return 1
@@ -44,17 +46,20 @@ def find_gpu() -> int:
     return 1
 
 
-def fetch_all_weights() -> int:
-    """Return the exit code: fetch every set and say where it is; 1 after the one clear error when that fails."""
-    from helpers._machinery.weights import ASSETS, AssetError, load_weights
+def fetch(what: str) -> int:
+    """Return the exit code: fetch the weights, or the photographs, and say where they are; 1 after one clear error."""
+    from helpers._machinery.clothing import CLOTHING, clothing_folder
+    from helpers._machinery.weights import ASSETS, load_weights
 
-    for name, asset in ASSETS.items():
-        try:
+    try:
+        if what == "photographs":
+            print("clothing: {title}, {author}. {licence}. Verified:".format(**CLOTHING), clothing_folder())
+        for name, asset in ASSETS.items() if what == "weights" else ():
             load_weights(name)
-        except AssetError as error:
-            print(error, file=sys.stderr)
-            return 1
-        print(f"{name}: {asset.title}. {asset.licence}. Verified: {asset.path}")
+            print(f"{name}: {asset.title}. {asset.licence}. Verified: {asset.path}")
+    except AssetError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -19,7 +19,8 @@ def own_folders(tmp_path, monkeypatch):
     """An empty cache, an empty Keras home, and none of the variables that change the answers."""
     monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    for name in ("WORKBOOK_VGG16_IMAGENET", "WORKBOOK_VGG16_EDGES", "TF_USE_LEGACY_KERAS", "JPY_PARENT_PID"):
+    named = ("WORKBOOK_VGG16_IMAGENET", "WORKBOOK_VGG16_EDGES", "WORKBOOK_CLOTHING")
+    for name in (*named, "TF_USE_LEGACY_KERAS", "JPY_PARENT_PID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     monkeypatch.chdir(course.ROOT)
@@ -39,8 +40,8 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
 def test_this_installation_is_in_order():
     report = doctor.doctor(device=False)
     assert report.ok, report
-    rows = ["Python", "Packages", "Project", "Keras backend", "Memory", "Weights", "Data", "Widgets", "Folders", "Disk"]
-    assert list(report) == rows
+    rows = ["Python", "Packages", "Project", "Keras backend", "Memory", "Weights", "Data", "Clothes"]
+    assert list(report) == [*rows, "Widgets", "Folders", "Disk"]
     sound = {name for name, finding in report.items() if finding.status == "ok"}
     assert sound >= {"Python", "Packages", "Project", "Keras backend", "Data", "Widgets", "Folders"}
 
@@ -142,6 +143,14 @@ def test_weights_that_are_not_the_published_ones_are_a_problem(tmp_path, monkeyp
     assert "WORKBOOK_VGG16_EDGES" in row("Weights").fix
     monkeypatch.setenv("WORKBOOK_VGG16_EDGES", str(tmp_path / "nowhere.npz"))
     assert row("Weights").status == "problem" and "no file" in row("Weights").found
+
+
+def test_photographs_of_clothes_are_optional_and_never_a_problem(tmp_path, monkeypatch):
+    assert row("Clothes").status == "ok" and "optional" in row("Clothes").found
+    assert "python -m helpers photographs" in row("Clothes").found and not (tmp_path / "cache").exists()
+    monkeypatch.setenv("WORKBOOK_CLOTHING", str(tmp_path))
+    assert row("Clothes").status == "warning" and str(tmp_path) in row("Clothes").found
+    assert "WORKBOOK_CLOTHING" in row("Clothes").fix
 
 
 def test_a_crashing_check_becomes_a_row(monkeypatch):

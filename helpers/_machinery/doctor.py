@@ -190,6 +190,16 @@ class Questions:
             (Path(util.find_spec(package).origin).parent / file).read_bytes()
         return Finding(OK, f"{len(load_photographs())} photographs and both sets of digits can be read")
 
+    def clothes(self) -> Finding:
+        from helpers._machinery.clothing import VARIABLE, clothing_path, read_clothing
+
+        try:
+            if files := read_clothing(fetch=False):
+                return Finding(OK, f"{len(files)} photographs of clothes verified in {clothing_path()}")
+        except AssetError as error:
+            return Finding(WARNING, str(error).partition(". ")[0], f"Correct the path in {VARIABLE}, or unset it.")
+        return Finding(OK, "optional, not here: `python -m helpers photographs` fetches photographs of clothes (106 MB)")
+
     def widgets(self) -> Finding:
         server = _server_prefix()
         if not (server / FRONT_END).is_file():

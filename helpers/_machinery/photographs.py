@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,14 @@ def cut_patch(picture: Picture, box: np.ndarray, *, size: int, color: bool) -> n
     patch = picture.crop(tuple(box.tolist()))
     patch = patch if color else patch.convert("L").convert("RGB")
     return np.asarray(patch.resize((size, size), Resampling.BICUBIC))
+
+
+def squash_picture(content: bytes, size: int) -> np.ndarray:
+    """Return the picture in the bytes of a file, upright and whole, as (size, size, 3) uint8."""
+    from PIL import Image, ImageOps
+
+    with Image.open(BytesIO(content)) as picture:
+        return np.asarray(ImageOps.exif_transpose(picture).convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
 
 
 def random_integers(words: Sequence[int], count: int) -> np.ndarray:

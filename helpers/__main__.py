@@ -1,7 +1,9 @@
 """The command line of the workbook: `python -m helpers doctor | weights | photographs | predict`."""
 
 import argparse
+import os
 import sys
+from pathlib import Path
 
 from helpers._machinery.downloads import AssetError
 
@@ -13,13 +15,17 @@ def main(arguments: list[str] | None = None) -> int:
     doctor = commands.add_parser("doctor", help="look over the installation")
     doctor.add_argument("--fast", action="store_true", help="leave TensorFlow alone: less than a second")
     doctor.add_argument("--require-gpu", action="store_true", help="only ask whether TensorFlow sees a GPU")
-    commands.add_parser("weights", help="fetch the VGG16 weights and verify them")
+    weights = commands.add_parser("weights", help="fetch the VGG16 weights and verify them")
+    export = "write ImageNet's to a file NAME.weights.h5, which keras.applications.VGG16(weights=...) takes"
+    weights.add_argument("--export", metavar="FILE", help=export)
     commands.add_parser("photographs", help="fetch the photographs of clothes")
     predict = commands.add_parser("predict", help="name what is in a photograph, with a model of your own")
     predict.add_argument("photographs", nargs="*")
     chosen = parser.parse_args(arguments)
     if chosen.command == "doctor":
         return find_gpu() if chosen.require_gpu else run_doctor(fast=chosen.fast)
+    if chosen.command == "weights" and chosen.export:
+        return export_weights(chosen.export)
     if chosen.command != "predict":
         return fetch(chosen.command)
     later = f"`{chosen.command}` is not part of this version of the workbook yet; it comes with a later one."
@@ -60,6 +66,27 @@ def fetch(what: str) -> int:
     except AssetError as error:
         print(error, file=sys.stderr)
         return 1
+    return 0
+
+
+def export_weights(name: str) -> int:
+    """Return the exit code: write the verified ImageNet weights to a file that Keras loads; 1 after one clear error."""
+    from helpers.vgg16 import load_vgg16
+
+    path = Path(name).expanduser().resolve()
+    aside = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        if not path.name.endswith(".weights.h5"):
+            raise ValueError(f"{name!r} is no name for a file of weights: Keras wants one that ends in .weights.h5.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        load_vgg16("imagenet").save_weights(aside)
+        os.replace(aside, path)
+    except (AssetError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        aside.unlink(missing_ok=True)
+    print(f'Written: keras.applications.VGG16(weights="{path}", include_top=False)')
     return 0
 
 

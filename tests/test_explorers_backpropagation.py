@@ -97,6 +97,10 @@ def test_the_film_shows_what_is_drawn(explorers, name):
 def test_sentences_say_what_happens(explorers):
     rate, depth, graph = explorers["rate"], explorers["depth"], explorers["graph"]
     assert "diverges" in rate.frame(learning_rate=0.21).sentence and "arrives" in rate.frame(learning_rate=0.15).sentence
+    assert "side to side and gets no lower" in rate.frame(learning_rate=0.2).sentence
+    assert "hardly gets any lower" in rate.frame(surface="two valleys", learning_rate=1.0).sentence
+    assert "hardly begun" in rate.frame(learning_rate=0.001).sentence
+    assert "cut off" in rate.frame(learning_rate=3.0).sentence
     deep = depth.frame(depth=20, activation="sigmoid").sentence
     assert "smaller" in deep and "power 1" in deep
     third = graph.frame(step=3).sentence
@@ -117,7 +121,7 @@ def test_sentences_give_the_numbers_of_the_calculation(explorers):
 def test_guesses_are_answered_by_what_is_calculated(explorers):
     run = maths.graph_run(learning_rate=0.3)
     assert explorers["graph"].guess.answer == (
-        f"w1 goes from 0.50 to {run[-1]['w1']:.2f}, and w2 goes from -0.50 to {run[-1]['w2']:.2f}"
+        f"w2, from -0.50 to {run[-1]['w2']:.2f}; w1 goes from 0.50 to {run[-1]['w1']:.2f}"
     )
     assert explorers["rate"].guess.answer == "0.21", "the first above two over the curvature of 10"
 

@@ -36,7 +36,9 @@ def test_the_part_for_the_site_keeps_photographs_recognisable():
     explorer = ea.augmentation_explorer({"cat": cat, "mirrored": cat[:, ::-1]})
     film = explorer.film
     assert [control.label for control in film["controls"]] == ["rotation", "shift", "flip", "picture"]
-    assert film["note"].startswith("Here with fewer settings, and with shear 0%, zoom 0%, brightness 0%, fill mode nearest")
+    assert film["note"].startswith(
+        "Here with fewer settings: rotation 0 degrees, 40 degrees, 90 degrees, 180 degrees; shift 0%, 40%;"
+    )
     nothing = explorer.frame(rotation=0, shift=0.0, shear=0.0, zoom=0.0, flip=False)
     assert film["sentences"][0] == nothing.sentence
     assert np.abs(films.composed(film, 0).astype(int) - nothing.pixels[..., :3]).mean() < 8

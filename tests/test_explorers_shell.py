@@ -133,7 +133,7 @@ def test_the_film_of_a_live_explorer_has_a_part_of_its_settings_and_says_so():
     part = {"number": choice("number", [1, 3, 5], value=3)}
     film = Explorer(live_draw(), controls, name="Numbers", part=part).film
     assert film["sentences"] == ["1 </script> b", "3 </script> b", "5 </script> b"] and film["controls"][0].start == 1
-    assert film["note"] == "Here with fewer settings, and with word b. Run the notebook for all of them."
+    assert film["note"] == "Here with fewer settings: number 1, 3, 5; word b. Run the notebook for all of them."
     assert small(live_draw()).film["note"] == ""
 
 

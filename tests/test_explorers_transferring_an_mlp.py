@@ -3,6 +3,7 @@
 import films
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
 from helpers.explorers import transferring_an_mlp as et
 
@@ -55,6 +56,19 @@ def test_the_guess_is_answered_by_the_mean_gain(methods):
     explorer, grid = methods
     gain = (grid["unchanged", "old", 0, 1] - grid["unchanged", et.SCRATCH, 0, 1])[:, -1].mean()
     assert explorer.guess.answer == f"{gain:+.2f}" and "1 labels per class" in explorer.guess.question
+
+
+def test_the_interval_is_that_of_paired_differences(methods):
+    explorer, grid = methods
+    gain = (grid["unchanged", "old", 0, 1] - grid["unchanged", et.SCRATCH, 0, 1])[:, -1]
+    low, high = ttest_1samp(gain, 0).confidence_interval()
+    assert f"difference {gain.mean():+.3f} ± {(high - low) / 2:.3f} (95 % interval)" in explorer.frame().sentence
+
+
+def test_the_guess_about_the_pull_is_answered_by_the_means(strengths):
+    explorer, grid = strengths
+    change = grid["unchanged", 10.0, 20][0].mean() - grid["unchanged", 0.0, 20][0].mean()
+    assert explorer.guess.answer == f"{change:+.3f}" and "20 labels per class" in explorer.guess.question
 
 
 def test_the_strength_sentence_gives_the_means(strengths):

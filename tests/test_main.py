@@ -1,5 +1,6 @@
 """The command line says what there is, does it, and answers with the right exit code."""
 
+import numpy as np
 import pytest
 
 from helpers.__main__ import main
@@ -41,3 +42,21 @@ def test_no_command_or_an_unknown_one_shows_the_usage(arguments, capsys):
     assert ended.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith("usage: python -m helpers") and "doctor" in error
+
+
+def test_exported_weights_are_what_keras_loads(tmp_path, capsys):
+    from keras.applications import VGG16
+
+    from helpers.vgg16 import load_vgg16
+
+    path = tmp_path / "new" / "vgg16.weights.h5"
+    assert main(["weights", "--export", str(path)]) == 0
+    assert str(path) in capsys.readouterr().out
+    ours, keras_own = (model.get_weights() for model in (load_vgg16(), VGG16(weights=path, include_top=False)))
+    assert len(ours) == 26 and all(np.array_equal(*pair) for pair in zip(ours, keras_own, strict=True))
+    assert [file.name for file in path.parent.iterdir()] == ["vgg16.weights.h5"]
+
+
+def test_a_name_that_keras_would_not_take_is_one_sentence_and_leaves_nothing(tmp_path, capsys):
+    assert main(["weights", "--export", str(tmp_path / "vgg16.h5")]) == 1
+    assert "ends in .weights.h5" in capsys.readouterr().err and not list(tmp_path.iterdir())

@@ -9,6 +9,8 @@ import course
 import nbformat
 import pytest
 
+from conftest import align_numbers
+
 STUB = "answer = ...\ncheck_half(answer)"
 CHECK = (
     "from helpers.exercises.feedback import *\n"
@@ -89,3 +91,32 @@ def test_a_dead_kernel_fails_within_seconds(run):
     status, said = run(code("import os; os._exit(1)"))
     assert status == 1 and "the kernel died" in said
     assert time.monotonic() - start < 60  # nbval alone would wait for the cell's time limit, minutes
+
+
+@pytest.mark.parametrize(
+    "printed, passes",
+    [
+        ("frozen 0.74 ± 0.02 (5 draws), 74 %", True),
+        ("frozen 0.755 ± 0.02 (5 draws), 75.5 %", True),
+        ("frozen 0.77 ± 0.02 (5 draws), 74 %", False),
+        ("frozen 0.74 ± 0.02 (6 draws), 74 %", False),
+        ("frozen 0.74 ± 0.02 (5 draws), 77 %", False),
+        ("trained 0.74 ± 0.02 (5 draws), 74 %", False),
+        ("frozen -0.74 ± 0.02 (5 draws), 74 %", False),
+        ("frozen 0.74 ± 0.02 (5 draws), 74 % and 0.1", False),
+        ("frozen nan ± 0.02 (5 draws), 74 %", False),
+    ],
+)
+def test_about_compares_words_exactly_and_numbers_within_two_hundredths(printed, passes):
+    stored = "frozen 0.74 ± 0.02 (5 draws), 74 %"
+    assert (align_numbers(printed, stored) == stored) == passes
+
+
+def test_a_cell_with_the_tag_may_differ_in_a_digit_and_no_other_cell(run):
+    about = ["about-0.02"]
+    status, said = run(code("print('gain 0.07')", "gain 0.08\n", about), code("0.51", "", about))
+    assert status == 1 and "Cell 1" in said, "a value that is not stored"
+    assert run(code("print('gain 0.07')", "gain 0.08\n", about))[0] == 0
+    assert run(code("print('gain 0.07')", "gain 0.08\n"))[0] == 1
+    assert run(code("print('gain 0.03')", "gain 0.08\n", about))[0] == 1
+    assert run(code("print('loss 0.07')", "gain 0.08\n", about))[0] == 1

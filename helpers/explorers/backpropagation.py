@@ -192,9 +192,10 @@ def graph_explorer() -> Explorer:
         "learning_rate": choice("learning rate", [0.03, 0.1, 0.3, 1.0, 3.0, 10.0], value=0.3),
     }
     start, *_, end = graph_run(learning_rate=0.3)
-    moves = [f"{w} goes from {start[w]:.2f} to {end[w]:.2f}" for w in ("w1", "w2")]
+    more, less = sorted(("w1", "w2"), key=lambda w: -abs(end[w] - start[w]))
+    answer = f"{more}, from {start[more]:.2f} to {end[more]:.2f}; {less} goes from {start[less]:.2f} to {end[less]:.2f}"
     question = "With learning rate 0.3, which weight will have changed more after 20 steps?"
-    guess = Guess(question, choice("my guess", ["w1", "w2"], kind="menu"), f"{moves[0]}, and {moves[1]}")
+    guess = Guess(question, choice("my guess", ["w1", "w2"], kind="menu"), answer)
     return Explorer(draw, controls, name="Gradient descent in a graph with two weights", guess=guess)
 
 
@@ -232,7 +233,7 @@ def learning_rate_explorer() -> Explorer:
         live, path_line, loss_line = figures[surface]
         path_line.set_data(*np.clip(path, -1e3, 1e3).T)
         loss_line.set_ydata(np.clip(losses, 1.2e-6, 8e3))
-        return live, f"{surface}, learning rate {learning_rate:g}, momentum {momentum:g}: {_path_verdict(losses)}"
+        return live, f"{surface}, learning rate {learning_rate:g}, momentum {momentum:g}: {_path_verdict(path, losses)}"
 
     rates = [0.001, 0.01, 0.03, 0.1, 0.15, 0.18, 0.19, 0.2, 0.21, 0.3, 1.0, 3.0]
     controls = {
@@ -263,12 +264,16 @@ def _surface_figure(surface: str) -> tuple[LiveFigure, Line2D, Line2D]:
     return LiveFigure(plane.get_figure(), moving=[path, mark, loss]), path, loss
 
 
-def _path_verdict(losses: np.ndarray) -> str:
+def _path_verdict(path: np.ndarray, losses: np.ndarray) -> str:
     """Return how the descent went, in words."""
     start, end, count = losses[0], losses[-1], len(losses) - 1
     if end > start:
-        return f"it diverges; after {count} steps the loss is {end:.2g}, above the {start:.2g} of the start."
-    pace = "it arrives" if end < 1e-3 * start else "it is still under way" if end < 0.5 * start else "it hardly moves"
+        cut = " (the curve is cut off at 10,000)" if losses.max() > 8e3 else ""
+        return f"it diverges; after {count} steps the loss is {end:.2g}{cut}, above the {start:.2g} of the start."
+    pace = "it arrives" if end < 1e-3 * start else "it is still under way" if end < 0.5 * start else "it has hardly begun"
+    if end >= 1e-3 * start and losses[-10:].min() > 0.99 * losses[:-10].min():
+        jumps = np.linalg.norm(path[-1] - path[-2]) > 0.05
+        pace = "it jumps from side to side and gets no lower" if jumps else "it hardly gets any lower"
     waves = int((np.diff(losses) > 1e-9).sum())
     bumps = f"the loss rises in {waves} of the steps" if waves else "the loss never rises"
     return f"{pace}; after {count} steps the loss is {end:.2g} of {start:.2g} at the start, and {bumps}."
@@ -295,6 +300,7 @@ def depth_explorer(images: np.ndarray, targets: np.ndarray, *, deepest: int = 20
             f"{depth} hidden layer{'' if depth == 1 else 's'}, {activation}, scale {scale:g}: the gradient of the first "
             f"layer has the norm {np.median(norms[:, 0]):.2g}, {amount} times {'smaller' if power < 0 else 'larger'} "
             "than that of the last (median of 5 starts)."
+            + (" Dots at the lower edge lie below it." if norms.min() < 2e-20 else "")
         )
 
     controls = {

@@ -36,19 +36,20 @@ def features_explorer(
         here = accuracy[:, position]
         return live, (
             f"{layer}, {classifier}, {labels_per_class} labels per class: mean accuracy {here.mean():.2f}, "
-            f"from {here.min():.2f} to {here.max():.2f} over {len(here)} draws."
+            + (f"from {here.min():.2f} to {here.max():.2f} over {len(here)} draws." if np.ptp(here) else "in every draw.")
         )
 
     controls = {
-        "labels_per_class": choice("labels per class", counts, value=counts[len(counts) // 2]),
+        "labels_per_class": choice("labels per class", counts),
         "layer": choice("layer", [(layer.removesuffix("_pool"), layer) for layer in layers], value=layers[-1]),
         "classifier": choice("classifier", classifiers, kind="menu"),
     }
     name = "Learning curve and confusion matrix of a classifier on cached features"
     means = {layer: (grid[layer, classifiers[0], counts[0]] == labels).mean() for layer in layers}
+    best = max(means, key=means.get).removesuffix("_pool")
     measured = ", ".join(f"{layer.removesuffix('_pool')} {mean:.2f}" for layer, mean in means.items())
     question = f"With {counts[0]} labelled picture of each class and {classifiers[0]}: which layer gives the best features?"
-    guess = Guess(question, replace(controls["layer"], label="my guess", start=0), f"accuracy {measured}")
+    guess = Guess(question, replace(controls["layer"], label="my guess", start=0), f"{best} (accuracy: {measured})")
     return Explorer(draw, controls, name=name, guess=guess)
 
 

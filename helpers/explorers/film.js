@@ -12,10 +12,9 @@ function make(tag, properties, ...children) {
     return element;
 }
 
-async function decode(picture) {
+function decode(picture) {
     const image = Object.assign(new Image(), {src: 'data:image/webp;base64,' + picture});
-    await image.decode();
-    return image;
+    return image.decode().then(() => image);
 }
 
 function mount(root, film) {
@@ -61,12 +60,12 @@ function addControl(bar, control, changed) {
     const input = menu ? make('select', {}, ...control.texts.map((text, place) => new Option(text, place))) : make('input', range);
     input.value = control.start;
     const say = () => {
-        output.textContent = menu ? '' : control.texts[input.value];
-        if (!menu) input.setAttribute('aria-valuetext', control.texts[input.value]);
+        output.textContent = control.texts[input.value];
+        if (!menu) input.setAttribute('aria-valuetext', output.textContent);
     };
     input.addEventListener('input', () => { say(); changed(); });
     say();
-    bar.append(make('label', {}, make('span', {textContent: control.label}), input, output));
+    bar.append(make('label', {}, make('span', {textContent: control.label}), input, ...(menu ? [] : [output])));
     if (control.kind === 'time') bar.append(player(input));
     return input;
 }
@@ -86,6 +85,7 @@ function player(input) {
         input.value = place;
         input.dispatchEvent(new Event('input'));
     }
+    input.addEventListener('input', event => event.isTrusted && play(false));  // moved by hand
     button.addEventListener('click', () => {
         if (!timer && input.value === input.max) step(0);
         play(!timer);

@@ -78,10 +78,10 @@ def _runs(data: str, labels_per_class: int, first_trainable: str, learning_rate:
 def _verdict(runs: list[dict[str, Any]], first_trainable: str) -> str:
     """Return the test accuracy before and after fine-tuning, in words."""
     if not runs:
-        return "this depth was not recorded with so many labels, it takes too long."
+        return "not recorded: so deep, with so many pictures of this size, a run takes too long."
     head = np.mean([run["head_test_accuracy"] for run in runs])
     if first_trainable == "predictions":
-        return f"the head alone reaches a test accuracy of {head:.2f}, mean of {len(runs)} seeds."
+        return f"the head alone, at any rate here, reaches a test accuracy of {head:.2f}, mean of {len(runs)} seeds."
     test = np.array([run["test_accuracy"] for run in runs])
     spread = f"{test.min():.2f} to {test.max():.2f} over {len(runs)} seeds"
     return f"test accuracy {test.mean():.2f} ({spread}); the head alone had {head:.2f}."

@@ -133,7 +133,7 @@ def neuron_explorer() -> Explorer:
         "weight_1": numbers("weight w1", -2, 2, value=1),
         "weight_2": numbers("weight w2", -2, 2, value=-1),
         "bias": numbers("bias b", -1, 1, step=0.5, value=0),
-        "activation": choice("activation f", ["sigmoid", "relu"]),
+        "activation": choice("activation f", ["sigmoid", "tanh"]),
     }
     return Explorer(neuron_figure(), controls, name="One neuron as a line in the plane", part=part)
 
@@ -162,6 +162,8 @@ def activation_figure() -> Draw:
         for dot, height in zip(dots, (value, slope), strict=True):
             dot.set_data([position], [height])
         word = " It is saturated here: learning nearly stops." if abs(slope) < SATURATED else ""
+        if word and activation == "gelu" and position > -2:
+            word = " Here GELU has its lowest point, and the slope changes its sign."
         return live, f"{activation} at z = {position:.2f}: value {value:.3f}, slope {slope:.3f}.{word}"
 
     return draw

@@ -186,8 +186,8 @@ def record(explorer: Explorer) -> dict[str, Any]:
     if not explorer.is_film:
         as_it_starts = {key: Control(c.label, (c.values[c.start],), (c.texts[c.start],)) for key, c in controls.items()}
         controls = as_it_starts | explorer.part
-    held = [f"{control.label} {control.texts[0]}" for control in controls.values() if len(control.values) == 1]
-    note = f"Here with fewer settings{', and with ' * bool(held)}{', '.join(held)}. Run the notebook for all of them."
+    kept = [f"{c.label} {', '.join(c.texts)}" for key, c in controls.items() if c.texts != explorer.controls[key].texts]
+    note = f"Here with fewer settings: {'; '.join(kept)}. Run the notebook for all of them."
     backgrounds: dict[int, tuple[int, np.ndarray]] = {}
     layers: dict[tuple[Any, ...], tuple[int, Future[str]]] = {}  # equal ones are stored once
     states: list[tuple[int, int] | None] = []
@@ -307,7 +307,7 @@ def add_note(pixels: np.ndarray, note: str) -> bytes:
     higher.paste(picture)
     text = "\n".join(lines)
     ImageDraw.Draw(higher).multiline_text((8, picture.height + 6), text, font=font, fill="#444444", spacing=4)
-    return _png(higher, compress_level=3)
+    return _png(higher, compress_level=9)
 
 
 def _failure(error: Exception) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from scipy.stats import t
 
 from helpers.explorers.shell import Draw, Explorer, Guess, LiveFigure, choice
 from helpers.plots import PALETTE
@@ -22,7 +23,7 @@ def methods_explorer(grid: MethodRuns, *, steps: Sequence[int], counts: Sequence
     pictures, `SCRATCH` and 0 have to be there, too. Names of more than ten letters don't fit beside a slider.
     """
     controls = {
-        "labels_per_class": choice("labels per class", list(counts), value=counts[len(counts) // 2]),
+        "labels_per_class": choice("labels per class", list(counts)),
         "frozen": choice("frozen layers", sorted({key[2] for key in grid})),
         "output": choice("output layer", list(dict.fromkeys(key[1] for key in grid if key[1] != SCRATCH))),
         "pictures": choice("pictures", list(dict.fromkeys(key[0] for key in grid))),
@@ -50,7 +51,15 @@ def strength_explorer(grid: StrengthRuns, *, strengths: Sequence[float], counts:
         "pictures": choice("pictures", list(dict.fromkeys(key[0] for key in grid))),
     }
     name = "The strength of L2-SP, the pull towards the weights of the source"
-    return Explorer(_strength_figure(grid, strengths), controls, name=name)
+    pictures, most = controls["pictures"].values[0], counts[-1]
+    strongest, none = (grid[pictures, value, most][0].mean() for value in (strengths[-1], strengths[0]))
+    question = (
+        f"Pictures {pictures}, {most} labels per class: what does the pull of strength {strengths[-1]:g} change in the mean "
+        f"accuracy, against {strengths[0]:g}?"
+    )
+    changes = [(f"{change / 50:+.2f}", change) for change in range(-5, 6)]
+    guess = Guess(question, choice("my guess", changes, value=0), f"{strongest - none:+.3f}")
+    return Explorer(_strength_figure(grid, strengths), controls, name=name, guess=guess)
 
 
 def _methods_figure(grid: MethodRuns, steps: Sequence[int], counts: Sequence[int]) -> Draw:
@@ -76,11 +85,13 @@ def _methods_figure(grid: MethodRuns, steps: Sequence[int], counts: Sequence[int
             _move_series(lines, values, ring_at=ring_at)
         scratch, transfer = (end[:, place] for end in ends)
         gain, verdict = transfer - scratch, "no clear difference"
-        if abs(gain.mean()) > 2 * gain.std(ddof=1) / np.sqrt(len(gain)):
+        margin = t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain))
+        if abs(gain.mean()) > margin:
             verdict = "transfer helps" if gain.mean() > 0 else "negative transfer"
         return live, (
             f"{labels_per_class} labels per class: transfer {transfer.mean():.3f}, from scratch {scratch.mean():.3f}; "
-            f"transfer is ahead in {(gain > 0).sum()} of {len(gain)} runs, by {gain.mean():+.3f} on average: {verdict}."
+            f"difference {gain.mean():+.3f} ± {margin:.3f} (95 % interval), transfer ahead in {(gain > 0).sum()} of "
+            f"{len(gain)} runs: {verdict}."
         )
 
     return draw

@@ -21,4 +21,5 @@ def test_explorer_of_recorded_runs():
     depths = [explorer.frame(first_trainable=depth).pixels for depth in ("predictions", "block4", "block1")]
     assert not any(np.array_equal(depths[index], depths[index - 1]) for index in range(3))
     assert "not recorded" in explorer.frame(target=("textures", 10), first_trainable="block1").sentence
-    assert "the head alone, at any rate here, reaches" in explorer.frame(target=("textures", 10), first_trainable="predictions").sentence
+    head = explorer.frame(target=("textures", 10), first_trainable="predictions").sentence
+    assert "the head alone, at any rate here, reaches" in head

@@ -181,6 +181,11 @@ def test_a_control_without_a_label_is_refused():
         choice("", [1, 2])
 
 
+def test_a_choice_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="'rate' has nothing to choose from"):
+        choice("rate", [])
+
+
 def test_a_start_that_is_no_value_is_refused():
     with pytest.raises(ValueError, match="'rate' cannot start at 3: choose from 1, 2"):
         choice("rate", [1, 2], value=3)

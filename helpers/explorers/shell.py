@@ -94,6 +94,8 @@ class Frame(NamedTuple):
 
 def choice(label: str, options: Sequence[Any], *, value: Any = None, kind: str = "slider") -> Control:
     """Return a control over a few values (a list, or pairs of text and value) that starts at `value` or at the first."""
+    if not options:
+        raise ValueError(f"{label!r} has nothing to choose from: give at least one value.")
     pairs = [
         option if isinstance(option, tuple) else (f"{option:g}" if isinstance(option, float) else str(option), option)
         for option in options
@@ -202,10 +204,7 @@ def record(explorer: Explorer) -> dict[str, Any]:
             x, y, layer = _difference(pixels, background, whole=explorer.photographs)
             key = (x, y, layer.shape, layer.tobytes())
             if key not in layers:
-                layers[key] = (
-                    len(layers),
-                    pool.submit(_webp, layer, kind=kind),
-                )
+                layers[key] = len(layers), pool.submit(_webp, layer, kind=kind)
             place, _ = backgrounds.setdefault(id(background), (len(backgrounds), background))
             states.append((place, layers[key][0]))
     return {
@@ -282,7 +281,7 @@ def _knob(control: Control) -> widgets.ValueWidget:
     kind = widgets.Dropdown if control.kind == "menu" else widgets.SelectionSlider
     knob = kind(description=control.label, options=options, index=control.start, tooltip=control.label, **looks)
     knob.layout.width = "26em"
-    return knob.add_class("workbook-choice")
+    return knob
 
 
 def build_repairs(explorer: Explorer) -> widgets.HTML:

@@ -26,6 +26,8 @@ FOLLOWED = """([box, parts]) => {
     const now = window.lookAt(box);
     return now.settled && parts.some(part => now[part] !== window.before[part]);
 }"""
+# JupyterLab lays out what has just been scrolled into view a moment later; until then the sentence is empty.
+LAID_OUT = f"box => {{ const now = ({LOOK})(box); return now.sentence !== '' && now.settled; }}"
 AT_END = "input => input.value === input.max"
 
 
@@ -41,6 +43,7 @@ class DrivenExplorer:
     def work_all(self) -> list[str]:
         """Answer the question, if there is one, move every control by keyboard and return what did not follow."""
         self.guess()
+        self.page.wait_for_function(LAID_OUT, arg=self.box.element_handle(), timeout=FOLLOW_LIMIT)
         self.box.evaluate(REMEMBER)
         self.page.evaluate("() => { window.first = window.before; }")
         for handle in self.box.locator("[role=slider], input[type=range]").all():

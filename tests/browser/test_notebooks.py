@@ -70,6 +70,7 @@ def test_accessible(notebook, theme):
 
 
 def test_explorers_follow_the_keyboard(notebook):
+    notebook.page.bring_to_front()
     outputs = [output for cell in course.code_cells(notebook.path) for output in cell.outputs]
     stored = ["[explorer]" in output.get("data", {}).get("text/plain", "") for output in outputs]
     assert len(notebook.explorers) == sum(stored)

@@ -1,4 +1,7 @@
-"""Films on the static site: every setting in both themes as it was recorded, by keyboard, narrow, and from a folder."""
+"""Films on the static site: every setting in both themes as it was recorded, by keyboard, narrow, and from a folder.
+
+The name puts it behind the tests in JupyterLab: its pages are heavy, and all pages of one browser share a process.
+"""
 
 from __future__ import annotations
 

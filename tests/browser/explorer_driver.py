@@ -18,7 +18,8 @@ LOOK = """box => {
 REMEMBER = f"box => {{ window.lookAt = {LOOK}; window.before = window.lookAt(box); }}"
 BACK = """box => {
     const now = window.lookAt(box);
-    return now.settled && now.sentence === window.first.sentence && now.source === window.first.source;
+    const same = now.source === window.first.source || !box.querySelector('canvas');  // a live one draws anew
+    return now.settled && now.sentence === window.first.sentence && same;
 }"""
 CUT_OFF = """box => [...box.querySelectorAll('.widget-readout, .widget-label, label > span, output')]
     .filter(text => text.scrollWidth > text.clientWidth + 1).map(text => text.textContent)"""

@@ -18,8 +18,7 @@ LOOK = """box => {
 REMEMBER = f"box => {{ window.lookAt = {LOOK}; window.before = window.lookAt(box); }}"
 BACK = """box => {
     const now = window.lookAt(box);
-    const same = now.source === window.first.source || !box.querySelector('canvas');  // a live one draws anew
-    return now.settled && now.sentence === window.first.sentence && same;
+    return now.settled && now.sentence === window.first.sentence && now.source === window.first.source;
 }"""
 CUT_OFF = """box => [...box.querySelectorAll('.widget-readout, .widget-label, label > span, output')]
     .filter(text => text.scrollWidth > text.clientWidth + 1).map(text => text.textContent)"""

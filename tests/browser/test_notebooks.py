@@ -4,7 +4,6 @@ The tests of one notebook share one page and run in this order, from looking on 
 """
 
 import contextlib
-import re
 import sqlite3
 
 import course
@@ -117,15 +116,3 @@ def test_answers_get_their_feedback(notebook):
 def test_the_browser_had_no_complaint(notebook):
     """Looks back on all that was done above."""
     assert notebook.complaints == [] and notebook.outside == set()
-
-
-def test_links_open_the_other_notebooks(notebook):
-    """The last one: a notebook that is closed before its kernel has started leaves JupyterLab with complaints of its own."""
-    prose = "\n".join(cell.source for cell in course.read(notebook.path).cells if cell.cell_type == "markdown")
-    for target in sorted(set(re.findall(r"\]\((\w+\.ipynb)\)", prose))):
-        link = notebook.panel.locator(f'.jp-MarkdownCell a[href*="{target}"]').first
-        link.scroll_into_view_if_needed(timeout=PATIENCE)
-        link.click(timeout=PATIENCE)
-        notebook.wait_until_in_front(target)
-        notebook.panel.locator(".jp-Cell h1").first.wait_for(timeout=PATIENCE)
-        notebook.close_front()

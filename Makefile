@@ -40,8 +40,9 @@ test: setup ## run every test and every notebook
 run: setup ## execute notebooks and store their outputs (NOTEBOOKS=...)
 	$(VENV) tools/run_notebooks.py $(NOTEBOOKS)
 
-runs: setup ## record the long runs that notebooks 05 and 06 show (an hour)
+runs: setup ## record the long runs that the notebooks show, those that are missing (hours)
 	$(VENV) tools/record_runs.py
+	$(VENV) tools/record_arms.py
 
 site: setup ## render the course as a static, searchable site, in the folder site
 	$(VENV) tools/build_site.py

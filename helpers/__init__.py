@@ -1,6 +1,6 @@
 """What stands behind the notebooks of the Transfer Learning Workbook; any name below comes with `from helpers import ...`.
 
-The nine modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook, `diagnostics`
+The ten modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook, `diagnostics`
 looks at a learner's own program, `_machinery` is what nobody has to open. Importing this package is cheap: a name brings
 its module when it is asked for, and TensorFlow is imported where it is used. What is done here has to happen before that.
 """
@@ -20,6 +20,7 @@ CONTENTS = {
     "networks": "",  # short names, for use as helpers.networks
     "augmentation": "augmented_views build_augmentation view_batches",
     "fine_tuning": "build_classifier fine_tune freeze_before layer_distances predict_probabilities split_model train_head",
+    "experiments": "decode_answers run_arm",
     "evaluation": "calibration_bins grad_cam most_confident_mistakes",
     "plots": "",  # the style, show() and every plot_, for use as helpers.plots
     "training": "choose_precision fit_on_devices fit_resumable live_curves load_runs recorded_values",

@@ -276,7 +276,7 @@ def load_runs(name: str, **wanted: Any) -> list[dict[str, Any]]:
     Settings are `data`, `labels_per_class`, `first_trainable`, `learning_rate`, `head_start`, `views`, `seed`; results are
     accuracies from 0 to 1, losses in nats. Raises ValueError when no run is like that.
     """
-    runs = [run for run in _read_runs(name) if all(run[key] == value for key, value in wanted.items())]
+    runs = [run for run in _read_runs(name) if all(run.get(key) == value for key, value in wanted.items())]
     if not runs:
         raise ValueError(f"no recorded run of {name!r} has {wanted}.")
     return runs

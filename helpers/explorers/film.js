@@ -22,18 +22,20 @@ function mount(root, film) {
     const sentence = make('p', {className: 'sentence', role: 'status'}), bar = make('div', {className: 'controls'});
     const inputs = film.controls.map(control => addControl(bar, control, () => show()));
     const body = make('div', {}, bar, sentence, still, make('p', {textContent: film.note}));
-    let newest = 0;
+    const sizes = film.controls.map(control => control.texts.length);
+    const strides = sizes.map((_, place) => sizes.slice(place + 1).reduce((product, size) => product * size, 1));
+    const layer = state => decoded.get(state[1]) ?? decode(film.layers[state[1]][2]);
+    let newest = 0, decoded = new Map();
 
     // Sentence and picture change together; where several settings are on their way, the newest one wins.
     const show = () => paint().catch(error => { sentence.textContent = `This setting could not be shown. ${error}`; });
     async function paint() {
         const mine = ++newest;
-        const number = inputs.reduce((sum, input, place) => sum * film.controls[place].texts.length + Number(input.value), 0);
+        const number = inputs.reduce((sum, input, place) => sum + strides[place] * input.value, 0);
         const state = film.states[number], pictures = [];
         if (state) {
-            const [background, layer] = [state[0], film.layers[state[1]]];
-            backgrounds[background] ??= decode(film.backgrounds[background]);
-            pictures.push([await backgrounds[background], 0, 0], [await decode(layer[2]), layer[0], layer[1]]);
+            backgrounds[state[0]] ??= decode(film.backgrounds[state[0]]);
+            pictures.push([await backgrounds[state[0]], 0, 0], [await layer(state), ...film.layers[state[1]].slice(0, 2)]);
         }
         if (mine !== newest) return;
         if (state && still.isConnected) {
@@ -45,6 +47,9 @@ function mount(root, film) {
         sentence.setAttribute('role', state ? 'status' : 'alert');
         canvas.setAttribute('aria-label', film.name + '. ' + film.sentences[number]);
         root.dataset.shown = number;
+        const near = strides.flatMap(stride => [film.states[number - stride], film.states[number + stride]]).filter(Boolean);
+        decoded = new Map(near.map(state => [state[1], layer(state)]));  // what the next key may show
+        decoded.forEach(picture => picture.catch(() => {}));  // who shows it says so
     }
 
     root.dataset.ready = '';

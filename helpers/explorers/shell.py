@@ -33,8 +33,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from helpers.plots import image_html
 
-MOST_STATES = 500
-NOTE_SIZE = 13  # pixels
+MOST_STATES, NOTE_SIZE = 500, 13  # settings of a film; pixels
 HERE = Path(__file__).parent
 FILM_SCRIPT, FILM_STYLE, REPAIRS = ((HERE / name).read_text("utf-8") for name in ("film.js", "film.css", "repairs.js"))
 EMPTY_PICTURE = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
@@ -178,8 +177,7 @@ def slug(name: str) -> str:
 
 def film_html(name: str, still: str) -> str:
     """Return the element that a film goes to; `still`, an image, is what it shows where no script runs."""
-    label = html.escape(name)
-    return f'<div class="workbook-film" data-film="{slug(name)}" role="group" aria-label="{label}">{still}</div>'
+    return f'<div class="workbook-film" data-film="{slug(name)}" role="group" aria-label="{html.escape(name)}">{still}</div>'
 
 
 def record(explorer: Explorer) -> dict[str, Any]:
@@ -255,8 +253,7 @@ def build_box(explorer: Explorer) -> widgets.VBox:
     wants_program = widgets.Checkbox(description="show me the code", value=False)
 
     def redraw(_change: Any = None) -> None:
-        values = {key: knob.value for key, knob in knobs.items()}
-        frame = explorer.frame(**values)
+        frame = explorer.frame(**(values := {key: knob.value for key, knob in knobs.items()}))
         role = "alert" if frame.pixels is None else "status"
         sentence.value = f'<div role="{role}">{html.escape(frame.sentence)}</div>'
         if frame.pixels is not None:
@@ -267,7 +264,7 @@ def build_box(explorer: Explorer) -> widgets.VBox:
     for knob in (*knobs.values(), wants_program):
         knob.observe(redraw, names="value")
     redraw()
-    row = widgets.HBox(list(knobs.values()), layout=widgets.Layout(flex_flow="row wrap"))
+    row = widgets.HBox([*knobs.values()], layout=widgets.Layout(flex_flow="row wrap"))
     for key, control in explorer.controls.items():
         if control.kind == "time":
             row.children += (widgets.Play(value=control.start, max=len(control.values) - 1, interval=150),)
@@ -304,13 +301,12 @@ def add_note(pixels: np.ndarray, note: str) -> bytes:
     lines = textwrap.wrap(note, width=int(picture.width / font.getlength("n")))
     higher = Image.new("RGB", (picture.width, picture.height + (len(lines) + 1) * (NOTE_SIZE + 4)), "white")
     higher.paste(picture)
-    text = "\n".join(lines)
-    ImageDraw.Draw(higher).multiline_text((8, picture.height + 6), text, font=font, fill="#444444", spacing=4)
+    ImageDraw.Draw(higher).multiline_text((8, picture.height + 6), "\n".join(lines), font=font, fill="#444444", spacing=4)
     return _png(higher, compress_level=9)
 
 
 def _failure(error: Exception) -> str:
     """Return what went wrong in `draw`, and where."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"line {where.lineno} of {Path(where.filename).name}, in {where.name}"
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"line {at.lineno} of {Path(at.filename).name}, in {at.name}"
     return f"This setting could not be drawn. {type(error).__name__}: {error} ({place})"

@@ -1,0 +1,323 @@
+"""The arms of the course's comparisons: from guessing to fine-tuning, on any target, by one set of rules.
+
+`run_arm` makes one run and returns its record. Every arm sees the same labelled images (`take_per_class` with the number of
+the run) and chooses on the validation images alone: a classical arm its `C`, from four; a trained arm when to stop. The test
+images are predicted once, at the end. What is recorded lies in `helpers/runs/`, one file for each target: `load_runs` in
+`helpers.training` reads it, and `tools/record_runs.py` writes it.
+
+A trained arm sees batches of 16, is validated every 32 steps, stops when accuracy has not risen for some such checks, and
+gets the weights of its best check back. Steps are counted, not epochs: an epoch of 50 images is 4 steps, one of 500 is 32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from helpers.augmentation import augmented_views, build_augmentation, view_batches
+from helpers.data import take_per_class
+from helpers.features import extract_features
+from helpers.fine_tuning import LOSS, build_classifier, split_model
+from helpers.vgg16 import load_vgg16
+
+if TYPE_CHECKING:
+    import keras
+    from sklearn.utils import Bunch
+
+BATCH_SIZE, STEPS_PER_CHECK, VIEWS = 16, 32, 8
+STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # candidates for C, the inverse strength of regularisation
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+Answers = tuple[np.ndarray, np.ndarray]  # probabilities of validation and of test, (n, classes)
+
+
+class Arm(NamedTuple):
+    """A way to a classifier: `run(task, ...)` gives answers and what is worth a record; `rates` to choose from, if any."""
+
+    run: Callable[..., tuple[Answers, dict[str, Any]]]
+    rates: tuple[float, ...] = ()
+
+
+class Task(NamedTuple):
+    """What one run works on: a target, the places of its labelled training images, and the number of the run."""
+
+    target: Bunch
+    chosen: np.ndarray
+    seed: int
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The classes of the labelled images, (n,)."""
+        return self.target.train_labels[self.chosen]
+
+
+def run_arm(
+    arm: str, target: Bunch, *, labels_per_class: int, seed: int = 0, learning_rate: float | None = None
+) -> dict[str, Any]:
+    """Return the record of one run of `ARMS[arm]` on a target in the form of `load_textures`: a dict that JSON can hold.
+
+    `learning_rate` is for the arms that are trained; `ARMS[arm].rates` are those to choose from. In the record, `seconds`
+    count from the images on, but features that the cache has cost nothing; `megabytes` is the largest resident memory of
+    the process; `curve` has a row for each check: steps, training loss, training accuracy, validation accuracy; and
+    `predicted` and `confidence` have one entry for each test image (see `decode_answers`). Raises ValueError for an
+    unknown arm, and where a learning rate is missing or not wanted.
+    """
+    if arm not in ARMS:
+        raise ValueError(f"there is no arm {arm!r}; choose from: {', '.join(ARMS)}.")
+    if bool(ARMS[arm].rates) != (learning_rate is not None):
+        wanted = f"wants a learning rate, such as {ARMS[arm].rates[0]:g}" if ARMS[arm].rates else "takes no learning rate"
+        raise ValueError(f"{arm!r} {wanted}; received {learning_rate!r}.")
+    chosen = take_per_class(target.train_labels, labels_per_class=labels_per_class, seed=seed)
+    given = {"learning_rate": learning_rate} if learning_rate is not None else {}
+    _forget_peak()
+    begin = time.perf_counter()
+    (validation, test), found = ARMS[arm].run(Task(target, chosen, seed), **given)
+    return {
+        "arm": arm,
+        "labels_per_class": labels_per_class,
+        "seed": seed,
+        "image_size": target.train_images.shape[1],
+        **given,
+        **found,
+        "seconds": round(time.perf_counter() - begin, 1),
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 if not _peak() else _peak(),
+        "validation_accuracy": _share_right(validation, target.validation_labels),
+        "test_accuracy": _share_right(test, target.test_labels),
+        "predicted": "".join(LETTERS[place] for place in test.argmax(axis=1)),
+        "confidence": "".join(f"{min(99, int(100 * value)):02d}" for value in test.max(axis=1)),
+    }
+
+
+def decode_answers(record: dict[str, Any]) -> Answers:
+    """Return the predicted classes (n,) int and the confidence (n,), in steps of 0.01, of a record's test images."""
+    predicted = np.array([LETTERS.index(letter) for letter in record["predicted"]])
+    pairs = zip(record["confidence"][::2], record["confidence"][1::2], strict=True)
+    return predicted, np.array([int(tens + ones) for tens, ones in pairs]) / 100
+
+
+def describe_target(target: Bunch) -> dict[str, Any]:
+    """Return what a file of records says of its target: class names, the classes of the test images, a digest of all."""
+    digest = hashlib.sha256()
+    for part in ("train", "validation", "test"):
+        digest.update(np.ascontiguousarray(target[f"{part}_images"]).data)
+        digest.update(np.ascontiguousarray(target[f"{part}_labels"]).data)
+    letters = "".join(LETTERS[label] for label in target.test_labels)
+    return {"class_names": list(target.class_names), "test_labels": letters, "digest": digest.hexdigest()}
+
+
+def guess(task: Task) -> tuple[Answers, dict[str, Any]]:
+    """Answer with a class at random."""
+    random, classes = np.random.default_rng(task.seed), len(task.target.class_names)
+    counts = [len(task.target[f"{part}_labels"]) for part in ("validation", "test")]
+    return tuple(np.eye(classes)[random.integers(classes, size=count)] / classes * 1.0 for count in counts), {}
+
+
+def colour_numbers(images: np.ndarray) -> np.ndarray:
+    """Return the mean and the deviation of red, green and blue of each image: (n, 6)."""
+    return np.concatenate([images.mean(axis=(1, 2)), images.std(axis=(1, 2))], axis=1)
+
+
+def small_pixels(images: np.ndarray, *, size: int = 32) -> np.ndarray:
+    """Return the images averaged down to `size` pixels a side, as rows (n, size * size * 3) from 0 to 1."""
+    count, side = len(images), images.shape[1]
+    factor = max(1, side // size)
+    cut = images[:, : side // factor * factor, : side // factor * factor]
+    blocks = cut.reshape(count, side // factor, factor, side // factor, factor, 3)
+    return blocks.mean(axis=(2, 4)).reshape(count, -1) / 255
+
+
+def classical(task: Task, *, describe: Callable[[np.ndarray], np.ndarray], kind: str) -> tuple[Answers, dict[str, Any]]:
+    """Fit a "logistic" regression or an "svm" with RBF kernel to standardised descriptions, with the best of four `C`."""
+    parts = [describe(task.target[f"{part}_images"]) for part in ("validation", "test")]
+    return _fit_classical(task, describe(task.target.train_images[task.chosen]), task.labels, *parts, kind=kind)
+
+
+def frozen(task: Task, *, source: str, block: int, views: int = 1) -> tuple[Answers, dict[str, Any]]:
+    """Fit a logistic regression to what a frozen VGG16 answers at the end of a block, averaged over all places."""
+    train, validation, test = (
+        vgg16_answers(task, source=source, layer=f"block{block}_pool", part=part, views=views, pooling="avg")
+        for part in ("train", "validation", "test")
+    )
+    return _fit_classical(task, np.concatenate(train), np.tile(task.labels, views), validation[0], test[0], kind="logistic")
+
+
+def vgg16_answers(
+    task: Task, *, source: str, layer: str, part: str, views: int = 1, pooling: str | None = None
+) -> np.ndarray:
+    """Return what a layer of VGG16 answers to a part of the target, (views, n, ...), through the feature cache.
+
+    The views of all training images are drawn once, so that runs share them; a "random" VGG16 has the run's seed.
+    """
+    images = task.target[f"{part}_images"]
+    base_model = load_vgg16(source, input_shape=images.shape[1:], seed=task.seed if source == "random" else 0)
+    extract = partial(extract_features, base_model=base_model, layers=layer, pooling=pooling)
+    if part != "train":
+        return extract(images)[np.newaxis]
+    drawn = augmented_views(images, augment=build_augmentation(), views=views) if views > 1 else images[np.newaxis]
+    return np.stack([extract(view)[task.chosen] for view in drawn])  # whole views are what the cache knows
+
+
+def fine_tuned(task: Task, *, learning_rate: float, first: int, views: int = 1) -> tuple[Answers, dict[str, Any]]:
+    """Train a head on ImageNet's VGG16 until it is done, then all from block `first` on: the two phases of notebook 06."""
+    shape = task.target.train_images.shape[1:]
+    base_model = load_vgg16(input_shape=shape)
+    model = build_classifier(base_model, classes=len(task.target.class_names))
+    for layer in model.layers:
+        layer.trainable = layer.name.startswith(("predictions", *(f"block{block}" for block in range(first, 6))))
+    parts = ("train", "validation", "test")
+    pooled = [vgg16_answers(task, source="imagenet", layer="block5_pool", part=p, views=views, pooling="avg") for p in parts]
+    _, head = split_model(model, "pooling")
+    _, head_found = fit_until_stale(head, task, *pooled, learning_rate=1e-3)
+    cut = f"block{first - 1}_pool"
+    _, tail = split_model(model, cut)
+    maps = [vgg16_answers(task, source="imagenet", layer=cut, part=part, views=views) for part in parts]
+    answers, found = fit_until_stale(tail, task, *maps, learning_rate=learning_rate)
+    before = {"head_steps": head_found["steps"], "head_validation_accuracy": max(row[3] for row in head_found["curve"])}
+    return answers, before | found
+
+
+def small_cnn(task: Task, *, learning_rate: float, size: int = 64) -> tuple[Answers, dict[str, Any]]:
+    """Train four convolutions with batch normalisation from scratch, on pictures of `size` pixels with fresh draws."""
+    from keras import Sequential, layers, utils
+
+    utils.set_random_seed(task.seed)
+    convolutions = [
+        layer
+        for filters in (32, 64, 128, 128)
+        for layer in (
+            layers.Conv2D(filters, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.MaxPooling2D(),
+        )
+    ]
+    start = [build_augmentation(seed=task.seed), layers.Rescaling(1 / 127.5, offset=-1)]
+    end = [layers.GlobalAveragePooling2D(), layers.Dense(len(task.target.class_names), activation="softmax")]
+    return _from_scratch(Sequential([*start, *convolutions, *end]), task, learning_rate=learning_rate, size=size)
+
+
+def whole_vgg16(task: Task, *, learning_rate: float, size: int = 64) -> tuple[Answers, dict[str, Any]]:
+    """Train a VGG16 with random weights from scratch, on pictures of `size` pixels with fresh draws."""
+    from keras import Sequential, layers
+
+    base_model = load_vgg16("random", input_shape=(size, size, 3), seed=task.seed)
+    model = build_classifier(base_model, classes=len(task.target.class_names), start="random", seed=task.seed)
+    start = [build_augmentation(seed=task.seed), layers.Rescaling(1.0, offset=-120.0)]
+    return _from_scratch(Sequential([*start, model]), task, learning_rate=learning_rate, size=size)
+
+
+def _from_scratch(model: keras.Model, task: Task, *, learning_rate: float, size: int) -> tuple[Answers, dict[str, Any]]:
+    small = [small_pixels(task.target[f"{part}_images"], size=size) * 255 for part in ("train", "validation", "test")]
+    side = round((small[0].shape[1] / 3) ** 0.5)
+    train, validation, test = (rows.reshape(len(rows), side, side, 3).astype("float32") for rows in small)
+    model.build((None, side, side, 3))
+    parts = train[task.chosen][np.newaxis], validation[np.newaxis], test[np.newaxis]
+    return fit_until_stale(model, task, *parts, learning_rate=learning_rate, checks=60, patience=12)
+
+
+def fit_until_stale(
+    model: keras.Model,
+    task: Task,
+    train: np.ndarray,
+    validation: np.ndarray,
+    test: np.ndarray,
+    *,
+    learning_rate: float,
+    checks: int = 12,
+    patience: int = 4,
+) -> tuple[Answers, dict[str, Any]]:
+    """Train with Adam until validation accuracy is stale; return the answers of the best check, its curve and its steps.
+
+    The arrays are (views, n, ...). At most `checks` checks, 32 steps apart; stops after `patience` of them without a rise.
+    Accuracy decides and not loss: a trained head is overconfident from the start, and its loss rises while it learns.
+    """
+    from keras import callbacks, optimizers
+
+    model.compile(optimizers.Adam(learning_rate), LOSS, metrics=["accuracy"])
+    stop = callbacks.EarlyStopping("val_accuracy", mode="max", patience=patience, restore_best_weights=True)
+    history = model.fit(
+        view_batches(train, task.labels, batch_size=BATCH_SIZE, seed=task.seed),
+        steps_per_epoch=STEPS_PER_CHECK,
+        epochs=checks,
+        validation_data=(validation[0], task.target.validation_labels),
+        validation_batch_size=64,
+        callbacks=[stop],
+        shuffle=False,  # view_batches has shuffled
+        verbose=0,
+    ).history
+    steps = STEPS_PER_CHECK * np.arange(1, len(history["loss"]) + 1)
+    columns = (history[key] for key in ("loss", "accuracy", "val_accuracy"))
+    curve = [[int(step), *(round(float(value), 4) for value in row)] for step, *row in zip(steps, *columns, strict=True)]
+    found = {"steps": int(steps[int(np.argmax(history["val_accuracy"]))]), "curve": curve}
+    return tuple(model.predict(part[0], batch_size=64, verbose=0) for part in (validation, test)), found
+
+
+def _fit_classical(
+    task: Task, train: np.ndarray, labels: np.ndarray, validation: np.ndarray, test: np.ndarray, *, kind: str
+) -> tuple[Answers, dict[str, Any]]:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    best, accuracies = None, []
+    with threadpool_limits(1):  # for fits as small as these, several threads wait for each other
+        for strength in STRENGTHS:
+            last = LogisticRegression(C=strength, max_iter=2000) if kind == "logistic" else SVC(C=100 * strength)
+            fitted = make_pipeline(StandardScaler(), last).fit(train, labels)
+            accuracies.append(round(float(fitted.score(validation, task.target.validation_labels)), 4))
+            if best is None or accuracies[-1] > max(accuracies[:-1]):
+                best = fitted
+        if kind == "logistic":
+            answers = tuple(best.predict_proba(part) for part in (validation, test))
+        else:  # no probabilities: certain of every answer
+            answers = tuple(np.eye(len(task.target.class_names))[best.predict(part)] for part in (validation, test))
+    return answers, {"C": float(best[-1].C), "candidates": accuracies}
+
+
+def _share_right(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    return round(float((probabilities.argmax(axis=1) == labels).mean()), 5)
+
+
+def _forget_peak() -> None:
+    """Have the system count the largest memory anew, where it can (Linux)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass
+
+
+def _peak() -> int:
+    """Return the largest resident memory since then, in MB; 0 where the system does not say."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+
+ARMS = {
+    "guessing": Arm(guess),
+    "six colour numbers": Arm(partial(classical, describe=colour_numbers, kind="logistic")),
+    "pixels, SVM": Arm(partial(classical, describe=small_pixels, kind="svm")),
+    **{
+        f"{name} VGG16, block {block}": Arm(partial(frozen, source=source, block=block))
+        for source, name in (("random", "random"), ("edges", "edges"), ("imagenet", "ImageNet"))
+        for block in (1, 2, 3, 4, 5)
+    },
+    **{
+        f"ImageNet VGG16, block {block}, views": Arm(partial(frozen, source="imagenet", block=block, views=VIEWS))
+        for block in (4, 5)
+    },
+    "small CNN from scratch": Arm(small_cnn, rates=(3e-4, 1e-3, 3e-3)),
+    "VGG16 from scratch": Arm(whole_vgg16, rates=(3e-5, 1e-4, 3e-4)),
+    "block 5 fine-tuned": Arm(partial(fine_tuned, first=5), rates=(3e-5, 1e-4, 3e-4)),
+    "block 5 fine-tuned, views": Arm(partial(fine_tuned, first=5, views=VIEWS), rates=(3e-5, 1e-4, 3e-4)),
+    "blocks 4 and 5 fine-tuned": Arm(partial(fine_tuned, first=4), rates=(1e-5, 3e-5, 1e-4)),
+    "blocks 4 and 5 fine-tuned, views": Arm(partial(fine_tuned, first=4, views=VIEWS), rates=(1e-5, 3e-5, 1e-4)),
+}

@@ -159,14 +159,16 @@ def vgg16_answers(
     """Return what a layer of VGG16 answers to a part of the target, (views, n, ...), through the feature cache.
 
     `views` names the ranges of the eight views of training images, the first of which is the image itself. They are drawn
-    once for all images, so that runs share them; a "random" VGG16 has the run's seed.
+    once and kept in the target, so that runs share them; a "random" VGG16 has the run's seed.
     """
     images = task.target[f"{part}_images"]
     base_model = load_vgg16(source, input_shape=images.shape[1:], seed=task.seed if source == "random" else 0)
     extract = partial(extract_features, base_model=base_model, layers=layer, pooling=pooling)
     if part != "train":
         return extract(images)[np.newaxis]
-    drawn = augmented_views(images, augment=build_augmentation(**RANGES.get(views, {})), views=VIEWS if views else 1)
+    if views and views not in task.target:
+        task.target[views] = augmented_views(images, augment=build_augmentation(**RANGES[views]), views=VIEWS)
+    drawn = task.target[views] if views else images[np.newaxis]
     return np.stack([extract(view)[task.chosen] for view in drawn])  # whole views are what the cache knows
 
 

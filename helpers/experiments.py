@@ -325,14 +325,14 @@ ARMS = {
         for block in (4, 5)
         for views in RANGES
     },
-    "small CNN from scratch": Arm(small_cnn, rates=(3e-4, 1e-3, 3e-3)),
-    "small CNN from scratch, views": Arm(partial(small_cnn, views="views"), rates=(3e-4, 1e-3, 3e-3)),
-    "VGG16 from scratch, views": Arm(whole_vgg16, rates=(3e-5, 1e-4, 3e-4)),
     "block 5 fine-tuned": Arm(partial(fine_tuned, first=5), rates=(3e-5, 1e-4, 3e-4)),
     **{
         f"block 5 fine-tuned, {views}": Arm(partial(fine_tuned, first=5, views=views), rates=(3e-5, 1e-4, 3e-4))
         for views in RANGES
     },
+    "small CNN from scratch": Arm(small_cnn, rates=(3e-4, 1e-3, 3e-3)),
+    "small CNN from scratch, views": Arm(partial(small_cnn, views="views"), rates=(3e-4, 1e-3, 3e-3)),
+    "VGG16 from scratch, views": Arm(whole_vgg16, rates=(3e-5, 1e-4, 3e-4)),
     "blocks 4 and 5 fine-tuned": Arm(partial(fine_tuned, first=4), rates=(1e-5, 3e-5, 1e-4)),
     "blocks 4 and 5 fine-tuned, views": Arm(partial(fine_tuned, first=4, views="views"), rates=(1e-5, 3e-5, 1e-4)),
 }

@@ -1,9 +1,9 @@
 """The classic VGG16 program, as tutorials have copied it from one another since 2016, in a form that still runs.
 
-Frozen VGG16 without top, `Flatten`, `Dense(256)`, softmax, Adam at 1e-4; an `ImageDataGenerator` that rescales by 1/255 and
-augments, validation drawn from it as well, `samples // batch_size` steps. After Chollet, "Building powerful image
-classification models using very little data", 2016. Only what would not run any more has been changed, and the weights
-come from `load_vgg16` instead of a download. Notebook 06 goes through it line by line.
+Frozen VGG16 without top, `Flatten`, `Dense(256)`, softmax, Adam at 1e-4; an `ImageDataGenerator` that rescales by 1/255, as
+many copies do, and augments, validation drawn from it as well, `samples // batch_size` steps. After Chollet, "Building
+powerful image classification models using very little data", 2016. Only what would not run any more has been changed, and
+the weights come from `load_vgg16` instead of a download. Notebook 06 goes through it line by line.
 """
 
 from pathlib import Path
@@ -11,8 +11,9 @@ from pathlib import Path
 BATCH_SIZE = 32
 
 
-def classic_program(folder: Path, *, image_size: int, epochs: int, seed: int = 0):
-    """Return the history, the trained model and the generator that rescales: everything that its last lines use."""
+def classic_program(folder: Path, *, image_size: int, epochs: int, seed: int = 0, **preparation):
+    """Return the history and the trained model. `preparation` of the pixels, for the generator, is `rescale=1 / 255`
+    unless something else is given: `preprocessing_function=preprocess_input` is what the original has."""
     import keras
     import tensorflow as tf
 
@@ -20,7 +21,7 @@ def classic_program(folder: Path, *, image_size: int, epochs: int, seed: int = 0
 
     keras.utils.set_random_seed(seed)
     generator = tf.keras.preprocessing.image.ImageDataGenerator(
-        rescale=1 / 255,
+        **(preparation or {"rescale": 1 / 255}),
         rotation_range=40,
         width_shift_range=0.2,
         height_shift_range=0.2,

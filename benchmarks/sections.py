@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import engines, latency, training
+from benchmarks import engines, latency, take_home, training
 from benchmarks.tables import Table, fresh_cache, in_turns, median_ratio, timed
 
 ROUNDS = 9
@@ -196,6 +196,7 @@ SECTIONS = {
     "memory": memory_section,
     "imports": imports_section,
     **training.SECTIONS,
+    **take_home.SECTIONS,
     "notebooks": notebooks_section,
     **latency.SECTIONS,
 }

@@ -1,4 +1,4 @@
-"""Record the runs of fine-tuning that notebooks 05 and 06 show, in `helpers/runs/`. It takes one to two hours.
+"""Record the runs of fine-tuning that notebooks 05 and 07 show, in `helpers/runs/`. It takes one to two hours.
 
     python tools/record_runs.py [fine_tuning] [augmentation]
 

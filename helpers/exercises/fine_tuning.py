@@ -38,6 +38,45 @@ def check_unseen(answer: Any, images: int, batch_size: int) -> dict[str, int]:
     return {"images": images, "steps": steps, "right": right}
 
 
+@exercise("augmentation, preprocessing, a frozen base, the average and {classes} classes, in one model.")
+def check_build(build: Any) -> dict[str, int]:
+    import keras
+
+    base, images = _bare_base(), np.random.default_rng(8).uniform(0, 255, (16, 8, 8, 3)).astype("float32")
+    model = call(build, base, 5)
+    hint_if(not hasattr(model, "predict"), f"a Keras model is wanted, and this is of type {type(model).__name__}.")
+    answers = as_array(model.predict_on_batch(images), shape=(16, 5))
+    hint_if(not np.allclose(answers.sum(axis=1), 1, atol=1e-4), "the answers do not add up to 1. Is there a softmax?")
+    hint_if(bool(base.trainable_weights), "the base can still change: base.trainable = False.")
+    names = {type(layer).__name__ for layer in model._flatten_layers()}
+    hint_if(not any(name.startswith("Random") for name in names), "no layer changes pictures at random: RandomFlip.")
+    pooled = as_array(keras.Model(model.inputs, model.layers[-1].input).predict_on_batch(images))
+    raw, means = images.mean(axis=(1, 2)), (103.939, 116.779, 123.68)
+    flat = "the last layer gets every place of the maps. Average over all places before it."
+    wrong = [(raw, "the base sees raw pixels. VGG16 wants keras.applications.vgg16.preprocess_input.")]
+    hint_if(pooled.shape != raw.shape, flat)
+    expect(pooled, raw[:, ::-1] - means, wrong, "the base sees neither raw nor prepared pixels: prepare once.", atol=0.01)
+    return {"classes": 5}
+
+
+def _bare_base() -> Any:
+    """Return a base for any pretrained one: it answers with the pixels that it sees."""
+    import keras
+
+    base = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 1)])
+    base.layers[0].set_weights([np.eye(3)[np.newaxis, np.newaxis], np.zeros(3)])
+    return base
+
+
+@exercise("fit() goes on with what was compiled, and then only the head was trainable.")
+def check_moves(answer: Any) -> None:
+    known = ("nothing", "the head", "block 5", "both")
+    hint_if(answer not in known, f"choose one of {known}, as text; received {answer!r:.40}.")
+    hint_if(answer == "nothing", "training goes on with the weights that the optimizer knows. Which are they?")
+    hint_if(answer == "block 5", "block 5 is new to the optimizer. What was trainable at the last compile()?")
+    hint_if(answer == "both", "that is what one hopes for. But nothing was compiled after block 5 was unfrozen.")
+
+
 @exercise("block 5 and the head are trained, at a learning rate of {rate:g}, and the optimizer knows it.")
 def check_prepare(prepare: Any) -> dict[str, float]:
     def prepared(model: Any) -> Any:
@@ -88,69 +127,3 @@ def _small_model() -> Any:
 def check_times_faster(number: float) -> str:
     costs = "Without the cache: 0.91 for the frozen blocks and 3 * 0.09 for block 5. With it: only the second."
     return f"not {number:,.6g}. {costs}"
-
-
-@exercise("{block} at {rate:g}: mean validation accuracy {validation:.2f}, and a test accuracy of {test:.2f}.")
-def check_best_setting(answer: Any, runs: list[dict[str, Any]]) -> dict[str, Any]:
-    answer = tuple(answer) if isinstance(answer, list) else answer
-    measured: dict[tuple[str, float], list[tuple[float, float, float]]] = {}
-    for run in runs:
-        setting = run["first_trainable"], run["learning_rate"]
-        measured.setdefault(setting, []).append((run["val_accuracy"][-1], run["test_accuracy"], -run["loss"][-1]))
-    means = {setting: np.mean(measured[setting], axis=0) for setting in sorted(measured)}
-    hint_if(answer not in means, f"give one pair of block and rate, such as ('block5', 0.0001); received {answer!r:.60}.")
-    best, best_in_test, lowest_loss = (max(means, key=lambda setting: means[setting][place]) for place in range(3))
-    here, there = means[answer][0], means[best][0]
-    if answer == best:
-        return {"block": answer[0], "rate": answer[1], "validation": here, "test": means[answer][1]}
-    if answer == best_in_test:
-        raise NotYet("that is best on the test set, and the test set must not choose. Take the validation accuracy.")
-    hint_if(answer == lowest_loss, "that has the lowest training loss. Which is best on images that were not trained on?")
-    raise NotYet(f"its mean validation accuracy is {here:.3f}, and another setting has {there:.3f}.")
-
-
-@exercise("the kernel of the test moved by {right:.3f} of its length.")
-def check_distance(distance: Any) -> dict[str, float]:
-    random, norm = np.random.default_rng(6), np.linalg.norm
-    before = random.normal(size=(3, 3, 4, 5))
-    after = before + 0.1 * random.normal(size=before.shape)
-    difference = after - before
-    right, absolute = norm(difference) / norm(before), abs(difference).mean() / abs(before).mean()
-    wrong = [
-        (norm(difference), "that is the length of the difference. Divide it by the length of `before`."),
-        (norm(difference) / norm(after), "relative to the new kernel; divide by the old one."),
-        (right**2, "those are squares. Take the root of both sums."),
-        (absolute, "that takes absolute values; a norm takes squares, and then the root."),
-        (difference.sum() / before.sum(), "differences of both signs cancel each other. Square them first."),
-    ]
-    number = as_number(call(distance, after, before))
-    otherwise = f"not {number:,.6g}. Wanted: the norm of after - before, divided by the norm of before."
-    expect(number, right, wrong, otherwise, form=",.4g")
-    return {"right": right}
-
-
-@number_exercise(
-    (0.44, "94 % sure on average, and right in 50 %: a gap of 0.44."),
-    (-0.44, "the gap is the other way round: they are more confident than right."),
-    (0.94, "that is the mean confidence; compare it with the share that is right."),
-    (0.5, "that is the share of right answers; compare it with the mean confidence."),
-    (0.47, "the gap is taken between the two means, not answer by answer."),
-)
-def check_gap(number: float) -> str:
-    return f"not {number:,.6g}. Mean confidence of the four, minus the share of them that is right."
-
-
-@exercise("each map weighted by its mean gradient, added up, and what is negative cut off.")
-def check_heatmap(heatmap: Any) -> None:
-    random = np.random.default_rng(7)
-    maps, gradients = random.uniform(0, 2, (4, 5, 3)), random.normal(size=(4, 5, 3))
-    total = maps @ gradients.mean(axis=(0, 1))
-    values = as_array(call(heatmap, maps, gradients), shape=(4, 5))
-    by_place = np.maximum((maps * gradients).sum(axis=-1), 0)
-    wrong = [
-        (total, "the sum is right, but it has negative values: they speak for other classes. np.maximum(..., 0)."),
-        (maps.mean(axis=-1), "that is the mean of the maps; the gradients were not used."),
-        (by_place, "gradients place by place. Grad-CAM takes one weight for each map: the mean of its gradients."),
-    ]
-    otherwise = "weights = gradients.mean(axis=(0, 1)), one for each map; then the weighted sum over the last axis."
-    expect(values, np.maximum(total, 0), wrong, otherwise, atol=1e-5)

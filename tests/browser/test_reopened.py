@@ -12,7 +12,7 @@ from .explorer_driver import DrivenExplorer
 
 CELLS = (
     "from helpers.explorers.backpropagation import graph_explorer\n\ngraph_explorer()",
-    "from helpers.explorers.fine_tuning import fine_tuning_explorer\n\nfine_tuning_explorer()",
+    "from helpers.explorers.after_fine_tuning import fine_tuning_explorer\n\nfine_tuning_explorer()",
     "1 + 1",
 )
 KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}

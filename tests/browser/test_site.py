@@ -79,7 +79,7 @@ def test_the_search_finds_a_word_of_a_notebook(served):
     page.goto(f"{address}search.html?q=overconfident")
     first = page.locator("#search-results li a").first
     first.wait_for(timeout=20_000)
-    assert "06_fine_tuning" in first.get_attribute("href")
+    assert "07_after_fine_tuning" in first.get_attribute("href")
 
 
 def test_a_site_that_fails_leaves_the_old_one(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.explorers import backpropagation, fine_tuning, mlp_basics
+from helpers.explorers import after_fine_tuning, backpropagation, mlp_basics
 from helpers.explorers.shell import slug
 
 from .axe import grave_violations
@@ -27,7 +27,7 @@ FILMS = sorted(path.stem for path in FOLDER.glob("*.js"))
 LARGEST, LARGEST_PAGE = 1_000_000, 3_000_000  # bytes
 WITHOUT_DATA = [
     *(mlp_basics.activation_explorer, mlp_basics.neuron_explorer, mlp_basics.network_explorer),
-    *(backpropagation.graph_explorer, backpropagation.learning_rate_explorer, fine_tuning.fine_tuning_explorer),
+    *(backpropagation.graph_explorer, backpropagation.learning_rate_explorer, after_fine_tuning.fine_tuning_explorer),
 ]
 PAGES = [path.stem for path in course.NOTEBOOKS if "[explorer]" in path.read_text(encoding="utf-8")]
 
@@ -159,7 +159,7 @@ def test_films_work_from_a_folder(site, context, stem):
 def test_without_its_film_an_explorer_is_a_picture(site, context):
     page = context.new_page()
     page.route("**/films/*.js", lambda route: route.abort())
-    page.goto((site / "notebooks" / "06_fine_tuning.html").as_uri())
+    page.goto((site / "notebooks" / "07_after_fine_tuning.html").as_uri())
     still = page.locator(".workbook-film img")
     assert still.is_visible() and still.get_attribute("alt").endswith("Run the notebook to move them.")
     assert page.locator("canvas").count() == 0
@@ -175,7 +175,7 @@ def test_a_picture_that_is_damaged_is_said_and_the_next_one_recovers(site, conte
     _, layer = film["states"][start + 1]  # one step of the last control
     damaged = text.replace(film["layers"][layer][2], "AAAA")
     page.route("**/films/*.js", lambda route: route.fulfill(body=damaged, content_type="text/javascript"))
-    page.goto((site / "notebooks" / "06_fine_tuning.html").as_uri())
+    page.goto((site / "notebooks" / "07_after_fine_tuning.html").as_uri())
     root = unlocked(page, name)
     root.locator("input").last.focus()
     page.keyboard.press("ArrowRight")

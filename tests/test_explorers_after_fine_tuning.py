@@ -1,9 +1,9 @@
-"""The explorer of notebook 06 shows what was recorded, and says where nothing was."""
+"""The explorer of notebook 07 shows what was recorded, and says where nothing was."""
 
 import films
 import numpy as np
 
-from helpers.explorers.fine_tuning import fine_tuning_explorer
+from helpers.explorers.after_fine_tuning import fine_tuning_explorer
 from helpers.training import recorded_values
 
 

@@ -1,4 +1,4 @@
-"""Notebook 06: an explorer of how deep, and how fast, VGG16 was allowed to change, over runs that were recorded."""
+"""Notebook 07: an explorer of how deep, and how fast, VGG16 was allowed to change, over runs that were recorded."""
 
 from typing import Any
 

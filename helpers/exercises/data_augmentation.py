@@ -87,7 +87,7 @@ def check_model(answer: Any) -> dict[str, Any]:
     hint_if("Conv2D" not in layers, "there is no convolution in it: after augmentation and scaling comes a small network.")
     late = order.index(layers["Conv2D"]) < max(order.index(layers[kind]) for kind in wanted)
     hint_if(late, "augmentation comes after a convolution: there it moves maps of features, not images. Put it first.")
-    shape = np.shape(call(lambda images: answer.predict(images, verbose=0), np.zeros((2, 32, 32, 3), "float32")))
+    shape = np.shape(call(lambda images: answer(images, training=False), np.zeros((2, 32, 32, 3), "float32")))
     hint_if(shape != (2, 10), f"two images give an answer of shape {shape}; wanted (2, 10), a probability for each digit.")
     hint_if(not answer.compiled, "the network is right. Call compile() with optimizer, loss and metrics before fit().")
     return {"weights": answer.count_params()}

@@ -37,6 +37,7 @@ RANGES = {  # of `build_augmentation`: those of the classic program, and what a 
     "views": {},
     "gentle views": {"rotation": 10, "shift": 0.1, "shear": 0.0, "zoom": 0.1},
 }
+UPRIGHT = {"upright views": RANGES["gentle views"] | {"flip": False}}  # for digits, which have a left and a right
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # candidates for C, the inverse strength of regularisation
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 Answers = tuple[np.ndarray, np.ndarray]  # probabilities of validation and of test, (n, classes)
@@ -206,7 +207,7 @@ def small_cnn(task: Task, *, learning_rate: float, views: str = "", size: int = 
             layers.MaxPooling2D(),
         )
     ]
-    augmentation = [build_augmentation(**RANGES[views], seed=task.seed)] if views else []
+    augmentation = [build_augmentation(**(RANGES | UPRIGHT)[views], seed=task.seed)] if views else []
     start = [*augmentation, layers.Rescaling(1 / 127.5, offset=-1)]
     end = [layers.GlobalAveragePooling2D(), layers.Dense(len(task.target.class_names), activation="softmax")]
     return _from_scratch(Sequential([*start, *convolutions, *end]), task, learning_rate=learning_rate, size=size)
@@ -331,7 +332,10 @@ ARMS = {
         for views in RANGES
     },
     "small CNN from scratch": Arm(small_cnn, rates=(3e-4, 1e-3, 3e-3)),
-    "small CNN from scratch, views": Arm(partial(small_cnn, views="views"), rates=(3e-4, 1e-3, 3e-3)),
+    **{
+        f"small CNN from scratch, {views}": Arm(partial(small_cnn, views=views), rates=(3e-4, 1e-3, 3e-3))
+        for views in ("views", "upright views")
+    },
     "VGG16 from scratch, views": Arm(whole_vgg16, rates=(3e-5, 1e-4, 3e-4)),
     "blocks 4 and 5 fine-tuned": Arm(partial(fine_tuned, first=4), rates=(1e-5, 3e-5, 1e-4)),
     "blocks 4 and 5 fine-tuned, views": Arm(partial(fine_tuned, first=4, views="views"), rates=(1e-5, 3e-5, 1e-4)),

@@ -148,8 +148,8 @@ def test_the_first_row_that_fits_speaks_for_arrays_and_numbers(wrong):
 
 def test_the_rows_are_the_wrong_answers_that_the_tests_try():
     tried = course.wrong_answers(next(path for path in course.NOTEBOOKS if path.stem == "05_data_augmentation"))
-    rows = data_augmentation.check_steps.wrong_numbers
-    assert [entry["hint"] for entry in tried["check_steps"][: len(rows)]] == [hint for _, hint in rows]
-    assert tried["check_steps"][0]["answer"].strip() == "steps = 4"
-    assert tried["check_steps"][1]["answer"].strip() == "steps = 4.6875"
-    assert len(tried["check_steps"]) > len(rows), "what the file adds comes behind them"
+    rows, tried = data_augmentation.check_rotation_factor.wrong_numbers, tried["check_rotation_factor"]
+    assert [entry["hint"] for entry in tried[: len(rows)]] == [hint for _, hint in rows]
+    assert tried[0]["answer"].strip() == "factor = 40"
+    assert tried[1]["answer"].strip() == "factor = 0.4"
+    assert len(tried) > len(rows), "what the file adds comes behind them"

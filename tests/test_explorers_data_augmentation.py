@@ -71,3 +71,53 @@ def test_the_sentence_says_what_is_on(explorer):
     said = explorer.frame(rotation=90, **off).sentence
     assert "text: rotation up to 90 degrees, flipped in half of the cases;" in said and "number 2" in said
     assert "nothing is changed" in explorer.frame(rotation=0, flip=False, **off).sentence
+
+
+def brighter_half(images):
+    """A judge of two classes: which half of the picture is brighter, left or right."""
+    halves = np.stack([images[:, :, :12].mean(axis=(1, 2, 3)), images[:, :, 12:].mean(axis=(1, 2, 3))], axis=1)
+    return np.exp(halves / 20) / np.exp(halves / 20).sum(axis=1, keepdims=True)
+
+
+LABELS = np.arange(12) % 2
+HALVES = np.random.default_rng(1).integers(0, 80, (12, 24, 24, 3), dtype="uint8")
+HALVES[LABELS == 0, :, :12] += 150
+HALVES[LABELS == 1, :, 12:] += 150
+JUDGED = HALVES, LABELS, ["left", "right"], brighter_half
+
+
+@pytest.fixture(scope="module")
+def doses():
+    return ea.dose_explorer({"halves": JUDGED, "wrong names": (HALVES, 1 - LABELS, *JUDGED[2:])})
+
+
+@pytest.mark.parametrize("change", ea.DOSES)
+def test_dose_zero_is_the_original(change):
+    views, answers, accuracy = ea.measure_doses(*JUDGED, change)
+    assert views.shape == (6, *HALVES.shape) and np.array_equal(views[0], HALVES) and accuracy[0] == 1
+    assert np.array_equal(answers[0], brighter_half(HALVES))
+    apart = np.abs(views.astype(float) - HALVES).mean(axis=(1, 2, 3, 4))
+    assert 0 < apart[1] < apart[3] and apart[1:].min() > 1, "every dose changes the pixels"
+
+
+def test_half_turns_make_the_judge_err(doses):
+    _, answers, accuracy = ea.measure_doses(*JUDGED, "rotation")
+    assert accuracy[5] < 0.8 and accuracy[5] == (answers[5].argmax(axis=1) == LABELS).mean()
+    said = doses.frame(subject="halves", change="rotation", step=5).sentence
+    assert said == f"halves, rotation up to 180°: {round(12 * accuracy[5])} of 12 are named right; as they are, 12."
+    assert doses.guess.answer == f"{10 * accuracy[5]:.0f} (accuracy {accuracy[5]:.2f})"
+    assert "0°: 0 of 12" in doses.frame(subject="wrong names", change="rotation", step=0).sentence
+
+
+def test_all_together_at_one_are_the_classic_ranges():
+    drawn = ea.augmented_views(HALVES, augment=build_augmentation(flip=False), views=1, keep_first=False)[0]
+    assert np.array_equal(ea.measure_doses(*JUDGED, "all together")[0][3], drawn)
+
+
+def test_every_control_of_the_doses_moves_the_picture_and_the_film_says_what_is_drawn(doses):
+    films.check_controls(doses)
+    film = doses.film
+    for number, setting in enumerate(films.settings(doses)):
+        frame = doses.frame(**setting)
+        assert film["sentences"][number] == frame.sentence
+        assert np.abs(films.composed(film, number).astype(int) - frame.pixels[..., :3]).mean() < 8

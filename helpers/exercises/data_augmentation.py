@@ -27,61 +27,6 @@ def check_rotation_factor(number: float) -> str:
     return f"not {number:,.6g}. That share of a full turn is {360 * number:.4g} degrees."
 
 
-@exercise("the columns in reverse order, and nothing else.")
-def check_mirror(answer: Any) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 3), dtype="uint8")
-    result = as_array(call(answer, images=images, advice="Return new ones."), shape=images.shape)
-    wrong = [
-        (images, "nothing has changed."),
-        (images[::-1], "the images are in reverse order, but each is as it was. Axis 0 counts the images."),
-        (images[:, ::-1], "they stand on their heads: you turned the rows around. Turn the columns around."),
-        (images[..., ::-1], "the last axis holds the channels: red became blue."),
-        (images[:, ::-1, ::-1], "rows and columns are both turned around: that is a half turn, not a mirror."),
-    ]
-    otherwise = "each row has to hold the same pixels, in reverse order. Axis 2 counts the columns."
-    expect(result, images[:, :, ::-1], wrong, otherwise)
-
-
-@exercise("reflect holds a mirror to the edge, wrap brings in the far end.")
-def check_fill(reflected: Any, wrapped: Any) -> None:
-    first, second = as_array(reflected, shape=(5,)).tolist(), as_array(wrapped, shape=(5,)).tolist()
-    reflect, wrap = [2, 1, 1, 2, 3], [4, 5, 1, 2, 3]
-    swapped = (first, second) == (wrap, reflect)
-    hint_if(swapped, "both are right, in the wrong order: the first is `reflect`, the second `wrap`.")
-    shifted = "that is a shift to the left. The 1 has to end up in the middle."
-    wrong = [
-        ([3, 2, 1, 2, 3], "the edge itself is repeated, too: the 1 comes twice."),
-        ([1, 1, 1, 2, 3], 'that is "nearest": the edge again and again.'),
-        ([0, 0, 1, 2, 3], 'that is "constant": zeros.'),
-        ([3, 4, 5, 5, 4], shifted),
-        ([3, 4, 5, 1, 2], shifted),
-        ([5, 4, 1, 2, 3], "the far end comes in as it stands, without being turned around."),
-        ([1, 2, 1, 2, 3], "a mirror shows the pixel at the edge first, then the next one further in."),
-    ]
-    for name, values, right in (("reflect", first, reflect), ("wrap", second, wrap)):
-        rows = [(other, f"{name}: {hint}") for other, hint in wrong]
-        expect(values, right, rows, f"{name}: the last three are 1, 2, 3. Which two come in on the left?")
-
-
-@exercise("up to 10 degrees and a tenth of the width and height, to either side; digits stay what they are.")
-def check_pipeline(answer: Any) -> None:
-    hint_if(isinstance(answer, list | tuple), "these are layers in a list. Put them together with keras.Sequential([...]).")
-    layers = {type(layer).__name__: layer for layer in getattr(answer, "layers", [answer])}
-    hint_if("RandomFlip" in layers, "a mirrored 2 is no 2 any more: leave the flip out.")
-    wanted = ("RandomRotation", "RandomTranslation")
-    for kind in wanted:
-        hint_if(kind not in layers, f"there is no {kind} in it. The layers are: {', '.join(layers) or 'none'}.")
-    besides = ", ".join(sorted(set(layers) - set(wanted)))
-    hint_if(besides != "", f"only rotation and shift are wanted, and there is {besides} besides.")
-    low, high = (360 * share for share in layers["RandomRotation"].factor)
-    found = f"it turns by {low:.3g} to {high:.3g} degrees."
-    hint_if(not np.allclose((low, high), (-10, 10), atol=0.1), f"{found} The factor is a share of a full turn.")
-    for axis in ("height", "width"):
-        factor = layers["RandomTranslation"].get_config()[f"{axis}_factor"]
-        tenth = np.allclose(np.abs(factor), 0.1)
-        hint_if(not tenth, f"the {axis}_factor is {factor}. A tenth of the {axis}, to either side, is 0.1.")
-
-
 @exercise("each image is read once and looks different in every epoch.")
 def check_order(answer: Any) -> None:
     import keras
@@ -120,16 +65,50 @@ def _counted(images: np.ndarray) -> tuple[Any, list[int]]:
     return tf.data.Dataset.from_generator(read, output_signature=kinds).batch(2), reads
 
 
+@exercise("turned by up to 10 degrees, shifted by up to a tenth, in fit() alone: {weights:,} weights, ready to train.")
+def check_model(answer: Any) -> dict[str, Any]:
+    hint_if(isinstance(answer, list | tuple), "these are layers in a list. Put them together with keras.Sequential([...]).")
+    hint_if(not hasattr(answer, "layers"), f"a Keras model is wanted, and this is of type {type(answer).__name__}.")
+    order = _flat(answer)
+    layers = {type(layer).__name__: layer for layer in order}
+    hint_if("RandomFlip" in layers, "a mirrored 2 is no 2 any more: leave the flip out.")
+    wanted = ("RandomRotation", "RandomTranslation")
+    for kind in wanted:
+        hint_if(kind not in layers, f"there is no {kind} in it. The layers are: {', '.join(layers) or 'none'}.")
+    besides = ", ".join(sorted(kind for kind in layers if kind.startswith("Random") and kind not in wanted))
+    hint_if(besides != "", f"only rotation and shift are wanted, and there is {besides} besides.")
+    low, high = (360 * share for share in layers["RandomRotation"].factor)
+    found = f"it turns by {low:.3g} to {high:.3g} degrees."
+    hint_if(not np.allclose((low, high), (-10, 10), atol=0.1), f"{found} The factor is a share of a full turn.")
+    for axis in ("height", "width"):
+        factor = layers["RandomTranslation"].get_config()[f"{axis}_factor"]
+        tenth = np.allclose(np.abs(factor), 0.1)
+        hint_if(not tenth, f"the {axis}_factor is {factor}. A tenth of the {axis}, to either side, is 0.1.")
+    hint_if("Conv2D" not in layers, "there is no convolution in it: after augmentation and scaling comes a small network.")
+    late = order.index(layers["Conv2D"]) < max(order.index(layers[kind]) for kind in wanted)
+    hint_if(late, "augmentation comes after a convolution: there it moves maps of features, not images. Put it first.")
+    shape = np.shape(call(lambda images: answer(images, training=False), np.zeros((2, 32, 32, 3), "float32")))
+    hint_if(shape != (2, 10), f"two images give an answer of shape {shape}; wanted (2, 10), a probability for each digit.")
+    hint_if(not answer.compiled, "the network is right. Call compile() with optimizer, loss and metrics before fit().")
+    return {"weights": answer.count_params()}
+
+
+def _flat(model: Any) -> list[Any]:
+    """Return the layers in order, with those of a pipeline inside the model."""
+    return [inner for layer in model.layers for inner in (_flat(layer) if hasattr(layer, "layers") else [layer])]
+
+
 @number_exercise(
-    (5, "four full batches and one of 22."),
-    (4, "4 batches of 32 are 128 images. What about the other 22?"),
-    (150 / 32, "there is no part of a step. The last batch is smaller, and it is a step all the same."),
-    (150, "that would be one image at a time."),
-    (32, "that is the size of a batch. How many batches do 150 images make?"),
-    (4800, "150 x 32? Divide: how many batches do 150 images make?"),
+    (168 * 4, "4 x 168 = 672 pictures, against 6,720 for forty epochs without a cache."),
+    (168, "that would be the photographs without any view."),
+    (168 * 3, "those are the views. The photographs themselves go through VGG16, too."),
+    (168 * 40, "that is what it costs without a cache: every epoch computes anew."),
+    (168 * 4 * 40, "with a cache, later epochs read what the first ones computed."),
+    (168 * 3 * 40, "with a cache, later epochs read what the first ones computed."),
+    (168 + 3, "each of the photographs has three views of its own."),
 )
-def check_steps(number: float) -> str:
-    return f"not {number:,.6g}. {number:g} batches of 32 have room for {32 * number:g} images, and there are 150."
+def check_forward_passes(number: float) -> str:
+    return f"not {number:,.6g}. How many different pictures are there? Each is shown to VGG16 once."
 
 
 @exercise("these four leave a digit what it is; flips and half turns do not.")
@@ -147,14 +126,45 @@ def check_label_preserving(answer: Any) -> None:
         raise NotYet(f"what about {name}? Would you read another digit?")
 
 
-@number_exercise(
-    (168 * 4, "4 x 168 = 672 pictures, against 6,720 for forty epochs without a cache."),
-    (168, "that would be the photographs without any view."),
-    (168 * 3, "those are the views. The photographs themselves go through VGG16, too."),
-    (168 * 40, "that is what it costs without a cache: every epoch computes anew."),
-    (168 * 4 * 40, "with a cache, later epochs read what the first ones computed."),
-    (168 * 3 * 40, "with a cache, later epochs read what the first ones computed."),
-    (168 + 3, "each of the photographs has three views of its own."),
-)
-def check_forward_passes(number: float) -> str:
-    return f"not {number:,.6g}. How many different pictures are there? Each is shown to VGG16 once."
+@exercise("mean, lower and upper end of a 95 % interval of the paired differences, from Student's t.")
+def check_interval(answer: Any) -> None:
+    with_views, alone = np.array([0.62, 0.71, 0.55, 0.66, 0.60]), np.array([0.60, 0.66, 0.56, 0.61, 0.57])
+    found = as_array(call(answer, with_views, alone), shape=(3,))
+    gains = with_views - alone
+    error, unpaired = gains.std(ddof=1) / 5**0.5, (with_views.var(ddof=1) / 5 + alone.var(ddof=1) / 5) ** 0.5
+
+    def ends(half: float) -> list[float]:
+        return [gains.mean(), gains.mean() - half, gains.mean() + half]
+
+    wrong = [
+        (-as_array(ends(-2.7764 * error)), "the sign is turned around: with views minus alone."),
+        (ends(1.96 * error), "1.96 is for many runs. With five, t with 4 degrees of freedom is 2.78."),
+        (ends(2.5706 * error), "degrees of freedom are one less than there are runs: 4."),
+        (ends(2.1318 * error), "that is a 90 % interval: leave 2.5 % at either end, t.ppf(0.975, ...)."),
+        (ends(2.7764 * gains.std() / 5**0.5), "the deviation divides by n - 1: std(ddof=1)."),
+        (
+            ends(2.7764 * gains.std(ddof=1)),
+            "that is t times the deviation of one run. Divide by sqrt(n).",
+        ),
+        (ends(error), "that is one standard error to either side. Multiply it by t."),
+        (ends(2.7764 * unpaired), "the runs are paired: take the differences first, then their mean and deviation."),
+    ]
+    mean = f"the mean of the differences comes first: {gains.mean():.3f} here, and yours is {found[0]:.3f}."
+    ok = "the mean is right. The ends are the mean minus and plus t times the standard error."
+    expect(found, ends(2.7764 * error), wrong, ok if np.isclose(found[0], gains.mean()) else mean, atol=1e-5)
+
+
+@exercise("{runs} paired runs, mean gain {mean:+.3f}, interval {low:+.3f} to {high:+.3f}: {verdict}.")
+def check_experiment(answer: Any) -> dict[str, Any]:
+    gains = as_array(answer)
+    hint_if(gains.size == 1, "one run is an anecdote. Repeat it with other seeds, at least five.")
+    hint_if(gains.ndim != 1, f"one difference a run is wanted, and the shape is {gains.shape}.")
+    hint_if(len(gains) < 5, f"{len(gains)} runs: make at least five.")
+    hint_if(np.ptp(gains) == 0, "all runs gain the same to the last digit. Does the seed reach the draw of the labels?")
+    hint_if(np.abs(gains).max() > 1, "no difference of two accuracies from 0 to 1 is larger than 1. Are these per cent?")
+    hint_if(gains.min() > 0.4, "these look like accuracies. Subtract, run by run, those without the change.")
+    from scipy import stats
+
+    low, high = stats.t.interval(0.95, len(gains) - 1, loc=gains.mean(), scale=stats.sem(gains))
+    verdict = "not told apart" if low <= 0 <= high else "told apart"
+    return {"runs": len(gains), "mean": gains.mean(), "low": low, "high": high, "verdict": verdict}

@@ -64,9 +64,8 @@ def _curves_and_differences(
     """Return a figure of accuracy over labels and of paired differences, and the function that gives both new values."""
     figure = Figure(figsize=(9.6, 4.0), layout="constrained")
     curve, apart = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    curve.set(
-        xscale="log", xlabel="labels per class", ylabel="accuracy", ylim=(0, 1.02), title=f"{target}: mean, 95 % interval"
-    )
+    curve.set(xscale="log", xlabel="labels per class", title=f"{target}: mean, 95 % interval")
+    curve.set(ylabel="accuracy", ylim=(0, 1.3), yticks=np.linspace(0, 1, 6))
     curve.set_xticks(counts, [str(count) for count in counts], minor=False)
     curve.minorticks_off()
     curve.set_xlim(counts[0] * 0.8, counts[-1] * 1.25)
@@ -156,7 +155,8 @@ def channels_explorer(
             picture.set_data(crop if answers else np.full_like(crop, 255))
             for box in boxes:
                 box.set_bounds(*[CROP * (1 - share) / 2 - 0.5] * 2, CROP * share, CROP * share)
-            title.set_text(f"{names[place[0]]}, {values[place]:.0f}" if answers else "no answer")
+                box.set_visible(answers)
+            title.set_text(f"{names[place[0]]}, {values[place]:.{int(values[place] < 10)}f}" if answers else "no answer")
         shown = list(dict.fromkeys(names[place[0]] for place in places if values[place] > 0))
         silent = np.mean(values <= 0)
         return live, (

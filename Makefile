@@ -40,9 +40,9 @@ test: setup ## run every test and every notebook
 run: setup ## execute notebooks and store their outputs (NOTEBOOKS=...)
 	$(VENV) tools/run_notebooks.py $(NOTEBOOKS)
 
-runs: setup ## record the long runs that the notebooks show, those that are missing (hours)
+runs: setup ## record the long runs that are missing (hours); with COMPARE=1 repeat them and compare
 	$(VENV) tools/record_runs.py
-	$(VENV) tools/record_arms.py
+	$(VENV) tools/record_arms.py $(if $(COMPARE),--compare)
 
 site: setup ## render the course as a static, searchable site, in the folder site
 	$(VENV) tools/build_site.py

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
 BATCH_SIZE, STEPS_PER_CHECK, VIEWS = 16, 32, 8
+RANGES = {  # of `build_augmentation`: those of the classic program, and what a phone held by hand may do
+    "views": {},
+    "gentle views": {"rotation": 10, "shift": 0.1, "shear": 0.0, "zoom": 0.1},
+}
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # candidates for C, the inverse strength of regularisation
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 Answers = tuple[np.ndarray, np.ndarray]  # probabilities of validation and of test, (n, classes)
@@ -139,32 +143,36 @@ def classical(task: Task, *, describe: Callable[[np.ndarray], np.ndarray], kind:
     return _fit_classical(task, describe(task.target.train_images[task.chosen]), task.labels, *parts, kind=kind)
 
 
-def frozen(task: Task, *, source: str, block: int, views: int = 1) -> tuple[Answers, dict[str, Any]]:
+def frozen(task: Task, *, source: str, block: int, views: str = "") -> tuple[Answers, dict[str, Any]]:
     """Fit a logistic regression to what a frozen VGG16 answers at the end of a block, averaged over all places."""
     train, validation, test = (
         vgg16_answers(task, source=source, layer=f"block{block}_pool", part=part, views=views, pooling="avg")
         for part in ("train", "validation", "test")
     )
-    return _fit_classical(task, np.concatenate(train), np.tile(task.labels, views), validation[0], test[0], kind="logistic")
+    labels = np.tile(task.labels, len(train))
+    return _fit_classical(task, np.concatenate(train), labels, validation[0], test[0], kind="logistic")
 
 
 def vgg16_answers(
-    task: Task, *, source: str, layer: str, part: str, views: int = 1, pooling: str | None = None
+    task: Task, *, source: str, layer: str, part: str, views: str = "", pooling: str | None = None
 ) -> np.ndarray:
     """Return what a layer of VGG16 answers to a part of the target, (views, n, ...), through the feature cache.
 
-    The views of all training images are drawn once, so that runs share them; a "random" VGG16 has the run's seed.
+    `views` names the ranges of the eight views of training images, the first of which is the image itself. They are drawn
+    once and kept in the target, so that runs share them; a "random" VGG16 has the run's seed.
     """
     images = task.target[f"{part}_images"]
     base_model = load_vgg16(source, input_shape=images.shape[1:], seed=task.seed if source == "random" else 0)
     extract = partial(extract_features, base_model=base_model, layers=layer, pooling=pooling)
     if part != "train":
         return extract(images)[np.newaxis]
-    drawn = augmented_views(images, augment=build_augmentation(), views=views) if views > 1 else images[np.newaxis]
+    if views and views not in task.target:
+        task.target[views] = augmented_views(images, augment=build_augmentation(**RANGES[views]), views=VIEWS)
+    drawn = task.target[views] if views else images[np.newaxis]
     return np.stack([extract(view)[task.chosen] for view in drawn])  # whole views are what the cache knows
 
 
-def fine_tuned(task: Task, *, learning_rate: float, first: int, views: int = 1) -> tuple[Answers, dict[str, Any]]:
+def fine_tuned(task: Task, *, learning_rate: float, first: int, views: str = "") -> tuple[Answers, dict[str, Any]]:
     """Train a head on ImageNet's VGG16 until it is done, then all from block `first` on: the two phases of notebook 06."""
     shape = task.target.train_images.shape[1:]
     base_model = load_vgg16(input_shape=shape)
@@ -183,8 +191,8 @@ def fine_tuned(task: Task, *, learning_rate: float, first: int, views: int = 1) 
     return answers, before | found
 
 
-def small_cnn(task: Task, *, learning_rate: float, size: int = 64) -> tuple[Answers, dict[str, Any]]:
-    """Train four convolutions with batch normalisation from scratch, on pictures of `size` pixels with fresh draws."""
+def small_cnn(task: Task, *, learning_rate: float, views: str = "", size: int = 64) -> tuple[Answers, dict[str, Any]]:
+    """Train four convolutions with batch normalisation from scratch, on pictures of `size` pixels; views are drawn anew."""
     from keras import Sequential, layers, utils
 
     utils.set_random_seed(task.seed)
@@ -198,7 +206,8 @@ def small_cnn(task: Task, *, learning_rate: float, size: int = 64) -> tuple[Answ
             layers.MaxPooling2D(),
         )
     ]
-    start = [build_augmentation(seed=task.seed), layers.Rescaling(1 / 127.5, offset=-1)]
+    augmentation = [build_augmentation(**RANGES[views], seed=task.seed)] if views else []
+    start = [*augmentation, layers.Rescaling(1 / 127.5, offset=-1)]
     end = [layers.GlobalAveragePooling2D(), layers.Dense(len(task.target.class_names), activation="softmax")]
     return _from_scratch(Sequential([*start, *convolutions, *end]), task, learning_rate=learning_rate, size=size)
 
@@ -207,7 +216,8 @@ def whole_vgg16(task: Task, *, learning_rate: float, size: int = 64) -> tuple[An
     """Train a VGG16 with random weights from scratch, on pictures of `size` pixels with fresh draws."""
     from keras import Sequential, layers
 
-    base_model = load_vgg16("random", input_shape=(size, size, 3), seed=task.seed)
+    side = min(size, task.target.train_images.shape[1])
+    base_model = load_vgg16("random", input_shape=(side, side, 3), seed=task.seed)
     model = build_classifier(base_model, classes=len(task.target.class_names), start="random", seed=task.seed)
     start = [build_augmentation(seed=task.seed), layers.Rescaling(1.0, offset=-120.0)]
     return _from_scratch(Sequential([*start, model]), task, learning_rate=learning_rate, size=size)
@@ -311,13 +321,18 @@ ARMS = {
         for block in (1, 2, 3, 4, 5)
     },
     **{
-        f"ImageNet VGG16, block {block}, views": Arm(partial(frozen, source="imagenet", block=block, views=VIEWS))
+        f"ImageNet VGG16, block {block}, {views}": Arm(partial(frozen, source="imagenet", block=block, views=views))
         for block in (4, 5)
+        for views in RANGES
+    },
+    "block 5 fine-tuned": Arm(partial(fine_tuned, first=5), rates=(3e-5, 1e-4, 3e-4)),
+    **{
+        f"block 5 fine-tuned, {views}": Arm(partial(fine_tuned, first=5, views=views), rates=(3e-5, 1e-4, 3e-4))
+        for views in RANGES
     },
     "small CNN from scratch": Arm(small_cnn, rates=(3e-4, 1e-3, 3e-3)),
-    "VGG16 from scratch": Arm(whole_vgg16, rates=(3e-5, 1e-4, 3e-4)),
-    "block 5 fine-tuned": Arm(partial(fine_tuned, first=5), rates=(3e-5, 1e-4, 3e-4)),
-    "block 5 fine-tuned, views": Arm(partial(fine_tuned, first=5, views=VIEWS), rates=(3e-5, 1e-4, 3e-4)),
+    "small CNN from scratch, views": Arm(partial(small_cnn, views="views"), rates=(3e-4, 1e-3, 3e-3)),
+    "VGG16 from scratch, views": Arm(whole_vgg16, rates=(3e-5, 1e-4, 3e-4)),
     "blocks 4 and 5 fine-tuned": Arm(partial(fine_tuned, first=4), rates=(1e-5, 3e-5, 1e-4)),
-    "blocks 4 and 5 fine-tuned, views": Arm(partial(fine_tuned, first=4, views=VIEWS), rates=(1e-5, 3e-5, 1e-4)),
+    "blocks 4 and 5 fine-tuned, views": Arm(partial(fine_tuned, first=4, views="views"), rates=(1e-5, 3e-5, 1e-4)),
 }

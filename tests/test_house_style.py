@@ -77,7 +77,7 @@ def test_sections(notebook):
 
 
 BADGE = re.compile(
-    r"^\*\*\d+ minutes\*\*, (one|one and a half) of them for the computer  \|  ← \*\*before:\*\* .+  \|  "
+    r"^\*\*\d+ minutes(, \d+ minutes with [^*]+)?\*\*, (one|one and a half) of them for the computer  \|  ← \*\*before:\*\* .+  \|  "
     r"→ \*\*after:\*\* .+  \|  no GPU.* needed$"
 )
 
@@ -91,6 +91,16 @@ def test_a_badge_line_follows_the_question(notebook):
     following = [path for path in course.NOTEBOOKS if path.name > notebook.name]
     after = lines[2].partition("after:**")[2]
     assert following[0].name in after if following else "being written" in after
+
+
+@notebooks
+def test_the_minutes_are_honest(notebook):
+    if notebook.stem < "04":
+        pytest.skip("counted from notebook 04 on")
+    badge = course.read(notebook).cells[0].source.splitlines()
+    figures = [int(number) for number in re.findall(r"(\d+) minutes", next(line for line in badge if BADGE.match(line)))]
+    assert max(figures) == course.minutes(notebook)
+    assert min(figures) <= 75, "mark what is optional, and say how long it takes without"
 
 
 @notebooks

@@ -15,12 +15,12 @@ import sys
 import threading
 import time
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import course
 import numpy as np
 import pytest
+from faulty_server import Server
 from filelock import FileLock
 from PIL import Image
 
@@ -103,41 +103,11 @@ def filled_cache(cache):
     return cache
 
 
-class Server(ThreadingHTTPServer):
-    """An archive on 127.0.0.1, with the faults that a test asks for; it counts how often it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self, body):
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.body, self.asked, self.pause, self.drop_after, self.says_length, self.status = body, 0, 0, None, True, 200
-
-    def handle_error(self, request, client_address):
-        pass  # a client that was killed
-
-
-class Answer(BaseHTTPRequestHandler):
-    def do_GET(self):  # noqa: N802
-        server = self.server
-        server.asked += 1
-        self.send_response(server.status)
-        if server.says_length:
-            self.send_header("Content-Length", str(len(server.body)))
-        self.end_headers()
-        last = server.drop_after or len(server.body)
-        for start in range(0, last, CHUNK):
-            self.wfile.write(server.body[start : min(last, start + CHUNK)])
-            time.sleep(server.pause)
-
-    def log_message(self, *ignored):
-        pass
-
-
 @pytest.fixture
 def server(cache, monkeypatch):
-    with Server(zipped(EVERYTHING)) as server:
+    with Server(zipped(EVERYTHING), name="119.zip", chunk=CHUNK) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        monkeypatch.setitem(CLOTHING, "url", f"http://127.0.0.1:{server.server_port}/119.zip")
+        monkeypatch.setitem(CLOTHING, "url", server.url)
         yield server
         server.shutdown()
 

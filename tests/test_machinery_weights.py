@@ -12,12 +12,12 @@ import tempfile
 import threading
 import time
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from faulty_server import Server
 from filelock import FileLock
 
 from helpers._machinery import downloads
@@ -118,45 +118,18 @@ def keras_cache(tmp_path, files):
     return Path(shutil.copy(files["h5"], folder / KERAS_CACHE.keywords["name"]))
 
 
-class Server(ThreadingHTTPServer):
-    """One file on 127.0.0.1, with the faults that a test asks for; it counts how often it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self, body):
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.body, self.asked, self.pause, self.drop_after = body, 0, 0, None
-        self.url = f"http://127.0.0.1:{self.server_port}/{KERAS_CACHE.keywords['name']}"
-        self.known_hash = "md5:" + hashlib.md5(body).hexdigest()
-
-    def handle_error(self, request, client_address):
-        pass  # a client that was killed
-
-
-class Answer(BaseHTTPRequestHandler):
-    def do_GET(self):  # noqa: N802
-        server = self.server
-        server.asked += 1
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(server.body)))
-        self.end_headers()
-        last = server.drop_after or len(server.body)
-        for start in range(0, last, MEGABYTE):
-            self.wfile.write(memoryview(server.body)[start : min(last, start + MEGABYTE)])
-            time.sleep(server.pause)
-
-    def log_message(self, *ignored):
-        pass
-
-
 @pytest.fixture
 def server(files, monkeypatch):
     """A server with Keras's file, which is the only mirror of "imagenet"."""
-    with Server(files["h5"].read_bytes()) as server:
+    with Server(files["h5"].read_bytes(), name=KERAS_CACHE.keywords["name"], chunk=MEGABYTE) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        use_download(monkeypatch, server.url, server.known_hash)
+        use_download(monkeypatch, server.url, md5(server))
         yield server
         server.shutdown()
+
+
+def md5(server):
+    return "md5:" + hashlib.md5(server.body).hexdigest()
 
 
 def use_download(monkeypatch, url, known_hash=None):
@@ -182,7 +155,7 @@ def start_fetching(server):
         "assets.ASSETS['imagenet'] = assets.ASSETS['imagenet']._replace(mirrors={'download': fetch}); "
         "print(len(assets.load_weights('imagenet', progress=False)))"
     )
-    return start(code, server.url, server.known_hash)
+    return start(code, server.url, md5(server))
 
 
 def finish(process):
@@ -542,7 +515,7 @@ def test_a_file_with_other_tensors_is_not_believed_even_with_the_right_hash(serv
     tensors = imagenet | {"block2_conv1/bias": imagenet["block2_conv1/bias"] + np.float32(1e-6)}
     write_keras_h5(tmp_path / "other.h5", tensors)
     server.body = (tmp_path / "other.h5").read_bytes()
-    use_download(monkeypatch, server.url, "md5:" + hashlib.md5(server.body).hexdigest())
+    use_download(monkeypatch, server.url, md5(server))
     with pytest.raises(AssetError, match="does not hold the published weights 'imagenet'"):
         load_weights("imagenet")
 

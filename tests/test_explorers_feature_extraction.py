@@ -83,9 +83,9 @@ def test_what_is_not_told_apart_is_called_so(sources):
 
 
 def test_the_guess_is_answered_by_what_was_measured(sources):
-    right = TARGETS["clothes"]["random", 5, 50].mean()
+    right = TARGETS["clothes"]["random", 1, 50].mean()
     assert sources.guess.answer.startswith(f"{right:.2f} (edges ")
-    assert "clothes, block 5, 50 labels" in sources.guess.question
+    assert "clothes, block 1, 50 labels" in sources.guess.question
 
 
 def test_the_frame_is_as_wide_as_the_receptive_field():

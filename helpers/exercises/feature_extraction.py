@@ -27,28 +27,16 @@ def check_weight_count(number: float) -> str:
 
 
 @number_exercise(
-    (10, "3, 5, 6, 10: a square of 10 x 10 pixels."),
-    (8, "that would be right if the pooling did not double the stride. The last convolution adds 2 strides."),
-    (6, "that is the field after the pooling. One convolution is still to come."),
-    (7, "that is three convolutions. The pooling sees one stride more, and doubles the stride."),
-    (12, "count the pooling once: it adds one stride of 1, and doubles the stride only afterwards."),
-    (5, "that is the field after two convolutions."),
-    (9, "the pooling adds something, too: its square is two values wide."),
-    (16, "that would be one pooling more, as in block2_pool."),
+    (14, "3, 4, 6, 14: a square of 14 x 14 pixels."),
+    (10, "that would be right if the second pooling did not double the stride. The last convolution adds 2 strides."),
+    (7, "that would be right if no pooling doubled the stride. The last convolution adds 2 strides."),
+    (6, "that is the field after both poolings. One convolution is still to come."),
+    (8, "that is one pooling less. The second adds its stride to the field, too, and doubles it."),
+    (11, "the poolings add something, too: their squares are two values wide."),
+    (17, "a pooling adds its stride first, and doubles it only afterwards."),
 )
 def check_receptive_field(number: float) -> str:
     return f"not {number:g}. Write field and stride down after each of the four layers, starting with 1 and 1."
-
-
-@number_exercise(
-    (4, "each layer makes four times as many values, at the same price for each."),
-    (2, "that is the ratio of the widths. A map has a width and a height."),
-    (1, "that is true of the weights. Each of them is used at every place of a map, and there are more places."),
-    (8, "the width doubles, the height doubles, and the number of maps stays."),
-    (16, "each place is counted twice. How many more places has a map of 128 x 128 than one of 64 x 64?"),
-)
-def check_cost_ratio(number: float) -> str:
-    return f"{number:g} is not it. How many more places does each map have at which the filter is laid down?"
 
 
 @exercise("blue, green, red, each without its mean: that is what VGG16 saw in training.")
@@ -85,7 +73,7 @@ def check_nearest_mean(answer: Any, train: np.ndarray, labels: np.ndarray, new: 
     wrong = [
         (distances.argmax(axis=1), "these are the classes that are farthest away. The nearest has the smallest distance."),
         (cancelled, "differences of opposite sign cancel in a plain sum. Square them first, or use np.linalg.norm."),
-        (nearest, "that is the class of the nearest photograph. Compare with the mean of each class instead."),
+        (nearest, "that is the class of the nearest patch. Compare with the mean of each class instead."),
     ]
     result = as_array(result, shape=(len(new),))
     low, high, last = result.min(), result.max(), len(means) - 1
@@ -141,7 +129,10 @@ def check_balanced_accuracy(answer: Any) -> None:
     hint_if(not np.isclose(gap, 0.75), "with the classes 0 and 3 alone it fails. Go through np.unique(labels).")
 
 
-@exercise("{first} minus {second}: {mean:+.3f}, 95 % interval {low:+.3f} to {high:+.3f} over {runs} draws: {verdict}.")
+@exercise(
+    "{first} minus {second}: {mean:+.3f}, 95 % interval {low:+.3f} to {high:+.3f} over {runs} draws: {verdict}. "
+    "I cannot see whether both arms used the same draws: see to that yourself."
+)
 def check_experiment(answer: Any) -> dict[str, Any]:
     is_pair = isinstance(answer, Mapping) and len(answer) == 2
     hint_if(not is_pair, "a dictionary of two arms is wanted: a name for each, and its accuracies, one for each draw.")

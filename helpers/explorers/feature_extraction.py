@@ -24,14 +24,14 @@ def sources_explorer(targets: Mapping[str, Runs], *, baselines: Mapping[str, Map
     per class; `baselines` has for each target lines by name, one value for each number of labels.
     """
     counts = {name: sorted({count for *_, count in runs}) for name, runs in targets.items()}
-    drawn = {name: _curves_and_differences(counts[name], baselines[name], target=name) for name in targets}
+    drawn = {name: _curves_and_differences(counts[name], baselines[name]) for name in targets}
 
     def draw(target: str, block: int, place: int) -> Drawing:
         runs, (live, update) = targets[target], drawn[target]
         means = np.array([[paired_interval(runs[source, block, count]) for count in counts[target]] for source in SOURCES])
         here = [runs[source, block, counts[target][place]] for source in SOURCES]
         differences = [paired_interval(here[one] - here[other]) for one, other in PAIRS]
-        update(means, place, differences)
+        update(means, place, differences, title=f"{target}, block {block}: mean, 95 % interval")
         said = ", ".join(f"{source} {values.mean():.2f}" for source, values in zip(SOURCES, here, strict=True))
         labels = "1 label" if counts[target][place] == 1 else f"{counts[target][place]} labels"
         told = "; ".join(map(_difference_said, PAIRS, differences))
@@ -40,12 +40,12 @@ def sources_explorer(targets: Mapping[str, Runs], *, baselines: Mapping[str, Map
     texts = [", ".join(f"{name}: {counts[name][place]}" for name in targets) for place in range(3)]
     controls = {
         "target": choice("target", list(targets), kind="menu"),
-        "block": choice("block", [1, 2, 3, 4, 5], value=5),
+        "block": choice("block", [1, 2, 3, 4, 5]),
         "place": choice("labels per class", list(zip(texts, range(3), strict=True))),
     }
     name, last = list(targets)[-1], counts[list(targets)[-1]][-1]
-    right = {source: targets[name][source, 5, last].mean() for source in SOURCES}
-    question = f"On {name}, block 5, {last} labels per class: what share does the network get right that was never trained?"
+    right = {source: targets[name][source, 1, last].mean() for source in SOURCES}
+    question = f"On {name}, block 1, {last} labels per class: what share does the network get right that was never trained?"
     measured = f"{right['random']:.2f} (edges {right['edges']:.2f}, ImageNet {right['ImageNet']:.2f})"
     guess = Guess(question, choice("my guess", [round(0.1 * tenth, 1) for tenth in range(1, 10)]), measured)
     title = "Which row was never trained? Three frozen VGG16s on two targets"
@@ -59,12 +59,13 @@ def _difference_said(pair: tuple[int, int], interval: tuple[float, float, float]
 
 
 def _curves_and_differences(
-    counts: Sequence[int], baselines: Mapping[str, Sequence[float]], *, target: str
+    counts: Sequence[int], baselines: Mapping[str, Sequence[float]]
 ) -> tuple[LiveFigure, Callable[..., None]]:
     """Return a figure of accuracy over labels and of paired differences, and the function that gives both new values."""
     figure = Figure(figsize=(9.6, 4.0), layout="constrained")
     curve, apart = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    curve.set(xscale="log", xlabel="labels per class", title=f"{target}: mean, 95 % interval")
+    curve.set(xscale="log", xlabel="labels per class")
+    heading = curve.set_title(" ")
     curve.set(ylabel="accuracy", ylim=(0, 1.3), yticks=np.linspace(0, 1, 6))
     curve.set_xticks(counts, [str(count) for count in counts], minor=False)
     curve.minorticks_off()
@@ -86,9 +87,10 @@ def _curves_and_differences(
     apart.axvline(0, color="black", linewidth=1)
     ends = [apart.plot([0, 0], [row] * 2, color="black", linewidth=2)[0] for row in range(3)]
     (dots,) = apart.plot([0] * 3, range(3), "o", color="black")
-    live = LiveFigure(figure, moving=[here, *bars, *rows, *ends, dots])
+    live = LiveFigure(figure, moving=[heading, here, *bars, *rows, *ends, dots])
 
-    def update(means: np.ndarray, place: int, differences: Sequence[tuple[float, float, float]]) -> None:
+    def update(means: np.ndarray, place: int, differences: Sequence[tuple[float, float, float]], *, title: str) -> None:
+        heading.set_text(title)
         for row, line in enumerate(rows):
             line.set_ydata(means[row, :, 0])
         for bar, interval in zip(bars, means.reshape(-1, 3), strict=True):

@@ -16,14 +16,14 @@ CONTENTS = {
     "load_mnist_digits load_photographs load_textures load_toy_2d measure_shape photograph_credits split_digit_pair "
     "straighten take_per_class write_image_folders",
     "vgg16": "CHANNEL_MEANS layer_table load_vgg16 preprocess_vgg16",
-    "features": "accuracy_per_draw classifier_grid extract_features label_curve predict_per_draw",
+    "features": "accuracy_per_draw extract_features label_curve predict_per_draw",
     "networks": "",  # short names, for use as helpers.networks
     "augmentation": "augmented_views build_augmentation view_batches",
     "fine_tuning": "build_classifier fine_tune freeze_before layer_distances predict_probabilities split_model train_head",
     "experiments": "decode_answers run_arm",
-    "evaluation": "calibration_bins grad_cam most_confident_mistakes",
+    "evaluation": "calibration_bins grad_cam most_confident_mistakes paired_interval",
     "plots": "",  # the style, show() and every plot_, for use as helpers.plots
-    "training": "choose_precision fit_on_devices fit_resumable live_curves load_runs recorded_values",
+    "training": "about_runs choose_precision fit_on_devices fit_resumable live_curves load_runs recorded_values",
     "exercises.progress": "forget_progress show_progress",
     "_machinery.doctor": "doctor",
 }

@@ -29,6 +29,21 @@ def most_confident_mistakes(probabilities: np.ndarray, labels: np.ndarray, *, co
     return wrong[order][:count]
 
 
+def paired_interval(differences: np.ndarray) -> tuple[float, float, float]:
+    """Return the mean of paired differences (runs,) and both ends of its 95 % interval, by Student's t over the runs.
+
+    "Better" means that the interval excludes zero; otherwise the two are "not told apart". Given accuracies, it is
+    the interval of their mean.
+    """
+    from scipy import stats
+
+    values = np.asarray(differences, dtype="float64")
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(f"differences has shape {values.shape}; give one row with a difference for each run, two at least.")
+    half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
+    return float(values.mean()), float(values.mean()) - half, float(values.mean()) + half
+
+
 def calibration_bins(probabilities: np.ndarray, labels: np.ndarray, *, bins: int = 10) -> Calibration:
     """Return the calibration of answers: bins of equal width over confidence, and the expected calibration error.
 

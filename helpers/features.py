@@ -2,7 +2,7 @@
 
 First `extract_features`: it streams images in chunks of 64, so that memory does not grow with their number. Each chunk is
 looked up and stored by `helpers._machinery.feature_cache`, so a run that was killed goes on where it stopped. Then the
-experiment of several notebooks: `predict_per_draw`, `accuracy_per_draw`, `label_curve` and `classifier_grid`.
+experiment of several notebooks: `predict_per_draw`, `accuracy_per_draw` and `label_curve`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import functools
 import itertools
 import os
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -246,21 +246,3 @@ def label_curve(
         predictions = predict_per_draw(train_features, train_labels, test_features, labels_per_class=count, **settings)
         columns.append(accuracy_per_draw(predictions, test_labels))
     return np.stack(columns, axis=1)
-
-
-def classifier_grid(
-    train_features: Mapping[str, np.ndarray],
-    train_labels: np.ndarray,
-    test_features: Mapping[str, np.ndarray],
-    *,
-    classifiers: Mapping[str, Callable[[], Any]],
-    label_counts: Sequence[int],
-    draws: int = 3,
-) -> dict[tuple[str, str, int], np.ndarray]:
-    """Return predictions (draws, tests) for every triple of layer, classifier and number of labels per class."""
-    predictions = {}
-    for layer, (name, build), count in itertools.product(train_features, classifiers.items(), label_counts):
-        given = train_features[layer], train_labels, test_features[layer]
-        settings = {"build_classifier": build, "labels_per_class": count, "draws": draws}
-        predictions[layer, name, count] = predict_per_draw(*given, **settings)
-    return predictions

@@ -271,7 +271,7 @@ def _step(model: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor
 
 
 def load_runs(name: str, **wanted: Any) -> list[dict[str, Any]]:
-    """Return the recorded runs of "fine_tuning" or "augmentation" whose settings equal `wanted`, a dict each.
+    """Return the recorded runs of "fine_tuning", "augmentation" or "clothing" whose settings equal `wanted`, a dict each.
 
     Settings are `data`, `labels_per_class`, `first_trainable`, `learning_rate`, `head_start`, `views`, `seed`; results are
     accuracies from 0 to 1, losses in nats. Raises ValueError when no run is like that.
@@ -287,10 +287,20 @@ def recorded_values(name: str, key: str, **wanted: Any) -> np.ndarray:
     return np.array([run[key] for run in load_runs(name, **wanted)])
 
 
-@functools.cache
+def about_runs(name: str) -> dict[str, Any]:
+    """Return what a file of recorded arms says of its target: `class_names`, versions, and `test_labels`, int (n,)."""
+    about = _read_file(name)["about"]
+    return about | {"test_labels": np.array([ord(letter) - ord("a") for letter in about["test_labels"]])}
+
+
 def _read_runs(name: str) -> list[dict[str, Any]]:
+    return _read_file(name)["runs"]
+
+
+@functools.cache
+def _read_file(name: str) -> dict[str, Any]:
     path = RUNS_FOLDER / f"{name}.json"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in RUNS_FOLDER.glob("*.json"))) or "none"
         raise ValueError(f"no runs are recorded as {name!r}; recorded are: {known}.")
-    return json.loads(path.read_text(encoding="utf-8"))["runs"]
+    return json.loads(path.read_text(encoding="utf-8"))

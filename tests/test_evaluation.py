@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from helpers.evaluation import calibration_bins, grad_cam, most_confident_mistakes
+from helpers.evaluation import calibration_bins, grad_cam, most_confident_mistakes, paired_interval
 from helpers.plots import plot_calibration, plot_heatmaps
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.2, 0.8], [0.55, 0.45], [0.05, 0.95]])
@@ -14,6 +15,16 @@ def test_mistakes_come_surest_first():
     assert most_confident_mistakes(PROBABILITIES, LABELS).tolist() == [3, 1, 2]
     assert most_confident_mistakes(PROBABILITIES, LABELS, count=1).tolist() == [3]
     assert most_confident_mistakes(PROBABILITIES, np.array([0, 1, 0, 1])).size == 0
+
+
+def test_the_paired_interval_is_that_of_scipy():
+    gains = np.array([0.1, 0.2, 0.05, 0.3, 0.1])
+    low, high = stats.ttest_1samp(gains, 0).confidence_interval(0.95)
+    assert paired_interval(gains) == pytest.approx((0.15, low, high))
+    assert paired_interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
+    for wrong in ([0.1], [[0.1, 0.2]]):
+        with pytest.raises(ValueError, match="two at least"):
+            paired_interval(wrong)
 
 
 def test_calibration_by_hand():

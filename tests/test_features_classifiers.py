@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from helpers.features import accuracy_per_draw, classifier_grid, label_curve, predict_per_draw
+from helpers.features import accuracy_per_draw, label_curve, predict_per_draw
 
 GENERATOR = np.random.default_rng(0)
 LABELS = np.repeat(np.arange(3), 8)
@@ -61,19 +61,6 @@ def test_label_curve_has_a_row_for_each_draw_and_a_column_for_each_count():
     settings = {"build_classifier": lambda: LogisticRegression(), "label_counts": [1, 3], "draws": 2}
     curve = label_curve(FEATURES, LABELS, NEW, NEW_LABELS, **settings)
     assert curve.shape == (2, 2) and curve.max() <= 1 and curve[:, 1].mean() > 0.9
-
-
-def test_classifier_grid_holds_every_combination():
-    grid = classifier_grid(
-        {"a": FEATURES, "b": -FEATURES},
-        LABELS,
-        {"a": NEW, "b": -NEW},
-        classifiers={"nearest": lambda: KNeighborsClassifier(1)},
-        label_counts=[1, 2],
-        draws=2,
-    )
-    assert set(grid) == {(layer, "nearest", count) for layer in "ab" for count in (1, 2)}
-    assert all(predictions.shape == (2, 18) for predictions in grid.values())
 
 
 def test_more_labels_than_there_are_is_an_error():

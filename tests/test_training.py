@@ -190,3 +190,14 @@ def test_preprocessing_in_a_model_is_saved_with_it(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype("float32")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded.predict(images, verbose=0), model.predict(images, verbose=0), rtol=1e-6)
+
+
+def test_a_file_of_recorded_arms_says_what_its_letters_mean():
+    from helpers.experiments import decode_answers
+    from helpers.training import about_runs, load_runs
+
+    about = about_runs("clothing")
+    assert len(about["class_names"]) == 10 and about["test_labels"].shape == (372,)
+    run = load_runs("clothing", arm="ImageNet VGG16, block 4", labels_per_class=50, seed=0)[0]
+    predicted, _ = decode_answers(run)
+    assert np.mean(predicted == about["test_labels"]) == pytest.approx(run["test_accuracy"], abs=1e-5)

@@ -1,9 +1,12 @@
 """Checks of notebook 04, feature extraction."""
 
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from helpers.evaluation import paired_interval
 from helpers.exercises.feedback import NotYet, as_array, call, exercise, expect, hint_if, number_exercise
 from helpers.vgg16 import CHANNEL_MEANS, preprocess_vgg16
 
@@ -24,14 +27,13 @@ def check_weight_count(number: float) -> str:
 
 
 @number_exercise(
-    (10, "3, 5, 6, 10: a square of 10 x 10 pixels."),
-    (8, "that would be right if the pooling did not double the stride. The last convolution adds 2 strides."),
-    (6, "that is the field after the pooling. One convolution is still to come."),
-    (7, "that is three convolutions. The pooling sees one stride more, and doubles the stride."),
-    (12, "count the pooling once: it adds one stride of 1, and doubles the stride only afterwards."),
-    (5, "that is the field after two convolutions."),
-    (9, "the pooling adds something, too: its square is two values wide."),
-    (16, "that would be one pooling more, as in block2_pool."),
+    (14, "3, 4, 6, 14: a square of 14 x 14 pixels."),
+    (10, "that would be right if the second pooling did not double the stride. The last convolution adds 2 strides."),
+    (7, "that would be right if no pooling doubled the stride. The last convolution adds 2 strides."),
+    (6, "that is the field after both poolings. One convolution is still to come."),
+    (8, "that is one pooling less. The second adds its stride to the field, too, and doubles it."),
+    (11, "the poolings add something, too: their squares are two values wide."),
+    (17, "a pooling adds its stride first, and doubles it only afterwards."),
 )
 def check_receptive_field(number: float) -> str:
     return f"not {number:g}. Write field and stride down after each of the four layers, starting with 1 and 1."
@@ -71,7 +73,7 @@ def check_nearest_mean(answer: Any, train: np.ndarray, labels: np.ndarray, new: 
     wrong = [
         (distances.argmax(axis=1), "these are the classes that are farthest away. The nearest has the smallest distance."),
         (cancelled, "differences of opposite sign cancel in a plain sum. Square them first, or use np.linalg.norm."),
-        (nearest, "that is the class of the nearest photograph. Compare with the mean of each class instead."),
+        (nearest, "that is the class of the nearest patch. Compare with the mean of each class instead."),
     ]
     result = as_array(result, shape=(len(new),))
     low, high, last = result.min(), result.max(), len(means) - 1
@@ -80,28 +82,6 @@ def check_nearest_mean(answer: Any, train: np.ndarray, labels: np.ndarray, new: 
     if low < 0 or high > last or np.any(result != np.round(result)):
         otherwise = f"classes are 0 to {last}, and yours go from {low:g} to {high:g}."
     expect(result, classes, wrong, otherwise)
-
-
-@exercise("from {count:,} numbers to {channels} for each photograph.")
-def check_global_average(answer: Any, maps: np.ndarray) -> dict[str, int]:
-    count, height, width, channels = maps.shape
-    result = as_array(call(answer, maps.copy()))
-    shapes = {
-        maps.shape[:3]: "you averaged over the channels. Average over the places, and keep the channels.",
-        (channels,): "you averaged over the photographs, too. Axis 0 counts them and has to stay.",
-        (): "you averaged over everything. Name the axes of the places.",
-        (count, width, channels): "one of the two axes of the places is still there. `axis` takes a tuple.",
-        (count, height * width * channels): "that is flattening. Average over the places instead.",
-        (count, 1, 1, channels): "the values are right; the two axes of length 1 have to go. Leave `keepdims` away.",
-    }
-    hint_if(result.shape in shapes, shapes.get(result.shape))
-    wrong = [
-        (maps.max(axis=(1, 2)), "that is the largest value of each map, global max pooling. The average is wanted."),
-        (maps.sum(axis=(1, 2)), "that is the sum over the places. Divide by their number."),
-    ]
-    otherwise = "the shape is right, the values are not the averages of the maps."
-    expect(as_array(result, shape=(count, channels)), maps.mean(axis=(1, 2)), wrong, otherwise, rtol=1e-4, atol=1e-5)
-    return {"count": height * width * channels, "channels": channels}
 
 
 @exercise("the training features set the scale, and the new ones are measured on it.")
@@ -128,3 +108,42 @@ def check_standardise(answer: Any) -> None:
     expect(first, (train - mean) / used, wrong, otherwise, rtol=1e-5)
     otherwise = "the training features are right, the new ones are not: give them the same mean and deviation."
     expect(second, (new - mean) / used, [], otherwise, rtol=1e-5)
+
+
+@exercise("each class counts the same, however many photographs it has.")
+def check_balanced_accuracy(answer: Any) -> None:
+    labels, predicted = np.array([0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2]), np.array([0, 0, 0, 0, 0, 1, 1, 0, 2, 0, 0, 1])
+    value = as_array(call(answer, labels=labels, predicted=predicted))
+    hint_if(value.shape == (3,), "these are the shares of the classes, one for each. Return their mean.")
+    classes, right = np.unique(labels), labels == predicted
+    each = [right[labels == label].mean() for label in classes]
+    precise = [right[predicted == label].mean() for label in classes]
+    wrong = [
+        (right.mean(), "that is plain accuracy: a class of six photographs counts three times as much as one of two."),
+        (np.mean(precise), "you divide by how often a class was predicted. Divide by how often it is true."),
+        (np.sum(each), "that is the sum over the classes. Divide by their number."),
+    ]
+    expect(as_array(value, shape=()), np.mean(each), wrong, f"{value} is not it; {np.mean(each):.3f} is wanted here.")
+    with warnings.catch_warnings(action="ignore"):  # of a mean over nothing
+        gap = call(answer, np.array([0, 0, 3, 3]), np.array([0, 3, 3, 3]))  # no class 1 or 2
+    hint_if(not np.isclose(gap, 0.75), "with the classes 0 and 3 alone it fails. Go through np.unique(labels).")
+
+
+@exercise(
+    "{first} minus {second}: {mean:+.3f}, 95 % interval {low:+.3f} to {high:+.3f} over {runs} draws: {verdict}. "
+    "I cannot see whether both arms used the same draws: see to that yourself."
+)
+def check_experiment(answer: Any) -> dict[str, Any]:
+    is_pair = isinstance(answer, Mapping) and len(answer) == 2
+    hint_if(not is_pair, "a dictionary of two arms is wanted: a name for each, and its accuracies, one for each draw.")
+    (first, one), (second, other) = ((name, np.ravel(as_array(values))) for name, values in answer.items())
+    runs = len(one)
+    hint_if(runs != len(other), f"{runs} draws against {len(other)}: both arms need the same draws, to be paired.")
+    hint_if(runs < 5, f"only {runs} draws. Make at least five: with fewer the interval is too wide to say anything.")
+    hint_if(min(one.min(), other.min()) < 0 or max(one.max(), other.max()) > 1, "accuracies lie between 0 and 1.")
+    hint_if(np.ptp(one) == 0 == np.ptp(other), "all draws are the same. Did each of them take all labels that there are?")
+    hint_if(np.array_equal(one, other), "the two arms are the same in every draw. Does anything differ between them?")
+    mean, low, high = paired_interval(one - other)
+    verdict = "told apart" if low > 0 or high < 0 else "not told apart"
+    names = {"first": first, "second": second, "runs": runs, "verdict": verdict}
+    return names | {"mean": mean, "low": low, "high": high}

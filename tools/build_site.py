@@ -24,7 +24,7 @@ from helpers.explorers.shell import film_html, slug
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "tools" / "site"
 FILMS = ROOT / "docs" / "films"
-FILES = ("CONTRIBUTING.md", "LICENSE")
+FILES = ("CONTRIBUTING.md", "LICENSE", "notebooks/fine_tune_my_photographs.py")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 LINK = re.compile(r'href="(\d\d_\w+)\.ipynb"')  # Sphinx turns those of the prose, but not those of an output
 CONTENTS = """

@@ -196,7 +196,7 @@ def test_recorded_runs_are_complete_and_found():
     assert recorded_values("fine_tuning", "test_accuracy", head_start="random", **wanted).shape == (3,)
     with pytest.raises(ValueError, match="no recorded run"):
         load_runs("fine_tuning", data="cats")
-    with pytest.raises(ValueError, match="recorded are: augmentation, fine_tuning"):
+    with pytest.raises(ValueError, match="recorded are: augmentation, clothing, fine_tuning"):
         load_runs("else")
 
 

@@ -92,7 +92,7 @@ def run_arm(
         **given,
         **found,
         "seconds": round(time.perf_counter() - begin, 1),
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 if not _peak() else _peak(),
+        "megabytes": _peak() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "validation_accuracy": _share_right(validation, target.validation_labels),
         "test_accuracy": _share_right(test, target.test_labels),
         "predicted": "".join(LETTERS[place] for place in test.argmax(axis=1)),

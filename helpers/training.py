@@ -271,10 +271,12 @@ def _step(model: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor
 
 
 def load_runs(name: str, **wanted: Any) -> list[dict[str, Any]]:
-    """Return the recorded runs of "fine_tuning", "augmentation" or "clothing" whose settings equal `wanted`, a dict each.
+    """Return the recorded runs of a file in `helpers/runs` whose settings equal `wanted`, a dict each.
 
-    Settings are `data`, `labels_per_class`, `first_trainable`, `learning_rate`, `head_start`, `views`, `seed`; results are
-    accuracies from 0 to 1, losses in nats. Raises ValueError when no run is like that.
+    In "clothing" and "digits" settings are `arm`, `labels_per_class`, `seed`, `learning_rate` and `chosen` (False for rates
+    that were only tried); in "fine_tuning" and "augmentation" `data`, `labels_per_class`, `first_trainable`,
+    `learning_rate`, `head_start`, `views`, `seed`. Accuracies go from 0 to 1, losses are in nats.
+    Raises ValueError when no run is like that.
     """
     runs = [run for run in _read_runs(name) if all(run.get(key) == value for key, value in wanted.items())]
     if not runs:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.utils import Bunch
 
-from helpers.data import PhotographsMissing, load_clothing, load_digit_images, load_textures, take_per_class
+from helpers.data import PhotographsMissing, take_per_class
 from helpers.experiments import (
     ARMS,
     STEPS_PER_CHECK,
@@ -131,14 +131,11 @@ def test_descriptions_by_hand():
 
 
 def load_target(name):
-    if name == "clothing":
-        try:
-            return load_clothing()
-        except PhotographsMissing as missing:
-            pytest.skip(str(missing))
-    if name == "digits":
-        return load_digit_images()
-    return load_textures(train_per_class=20, validation_per_class=5, image_size=64)
+    module = runpy.run_path(str(course.ROOT / "tools" / "record_arms.py"))
+    try:
+        return module["TARGETS"][name][0]()
+    except PhotographsMissing as missing:
+        pytest.skip(str(missing))
 
 
 def read(name):

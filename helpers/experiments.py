@@ -25,8 +25,8 @@ from threadpoolctl import threadpool_limits
 from helpers.augmentation import augmented_views, build_augmentation, view_batches
 from helpers.data import take_per_class
 from helpers.features import extract_features
-from helpers.fine_tuning import LOSS, build_classifier, split_model
-from helpers.vgg16 import load_vgg16
+from helpers.fine_tuning import LOSS, adam_by_block, build_classifier, freeze_before, layer_distances, split_model
+from helpers.vgg16 import load_vgg16, preprocess_vgg16
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +37,8 @@ RANGES = {  # of `build_augmentation`: those of the classic program, and what a 
     "views": {},
     "gentle views": {"rotation": 10, "shift": 0.1, "shear": 0.0, "zoom": 0.1},
 }
-UPRIGHT = {"upright views": RANGES["gentle views"] | {"flip": False}}  # for digits, which have a left and a right
+CNN_RANGES = RANGES | {f"upright {name}": ranges | {"flip": False} for name, ranges in RANGES.items()}  # for digits
+DEEP_RATES = (1e-5, 3e-5, 1e-4, 3e-4)
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # candidates for C, the inverse strength of regularisation
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 Answers = tuple[np.ndarray, np.ndarray]  # probabilities of validation and of test, (n, classes)
@@ -155,16 +156,18 @@ def frozen(task: Task, *, source: str, block: int, views: str = "") -> tuple[Ans
 
 
 def vgg16_answers(
-    task: Task, *, source: str, layer: str, part: str, views: str = "", pooling: str | None = None
+    task: Task, *, source: str, layer: str | None, part: str, views: str = "", pooling: str | None = None
 ) -> np.ndarray:
     """Return what a layer of VGG16 answers to a part of the target, (views, n, ...), through the feature cache.
+
+    A `layer` of None stands for the network's input, the preprocessed images.
 
     `views` names the ranges of the eight views of training images, the first of which is the image itself. They are drawn
     once and kept in the target, so that runs share them; a "random" VGG16 has the run's seed.
     """
     images = task.target[f"{part}_images"]
     base_model = load_vgg16(source, input_shape=images.shape[1:], seed=task.seed if source == "random" else 0)
-    extract = partial(extract_features, base_model=base_model, layers=layer, pooling=pooling)
+    extract = partial(extract_features, base_model=base_model, layers=layer, pooling=pooling) if layer else preprocess_vgg16
     if part != "train":
         return extract(images)[np.newaxis]
     if views and views not in task.target:
@@ -173,23 +176,31 @@ def vgg16_answers(
     return np.stack([extract(view)[task.chosen] for view in drawn])  # whole views are what the cache knows
 
 
-def fine_tuned(task: Task, *, learning_rate: float, first: int, views: str = "") -> tuple[Answers, dict[str, Any]]:
-    """Train a head on ImageNet's VGG16 until it is done, then all from block `first` on: the two phases of notebook 06."""
-    shape = task.target.train_images.shape[1:]
-    base_model = load_vgg16(input_shape=shape)
-    model = build_classifier(base_model, classes=len(task.target.class_names))
-    for layer in model.layers:
-        layer.trainable = layer.name.startswith(("predictions", *(f"block{block}" for block in range(first, 6))))
-    parts = ("train", "validation", "test")
-    pooled = [vgg16_answers(task, source="imagenet", layer="block5_pool", part=p, views=views, pooling="avg") for p in parts]
-    _, head = split_model(model, "pooling")
-    _, head_found = fit_until_stale(head, task, *pooled, learning_rate=1e-3)
-    cut = f"block{first - 1}_pool"
-    _, tail = split_model(model, cut)
-    maps = [vgg16_answers(task, source="imagenet", layer=cut, part=part, views=views) for part in parts]
-    answers, found = fit_until_stale(tail, task, *maps, learning_rate=learning_rate)
-    before = {"head_steps": head_found["steps"], "head_validation_accuracy": max(row[3] for row in head_found["curve"])}
-    return answers, before | found
+def fine_tuned(
+    task: Task, *, learning_rate: float, first: int, views: str = "", start: str = "trained", decay: float = 1.0
+) -> tuple[Answers, dict[str, Any]]:
+    """Train a head on ImageNet's VGG16 until it is done, then all from block `first` on: the two phases of notebook 06.
+
+    With a `start` of "zeros" or "random" there is no first phase. `decay`: what each block's learning rate is divided by
+    for the block before it.
+    """
+    base_model = load_vgg16(input_shape=task.target.train_images.shape[1:])
+    classes, parts = len(task.target.class_names), ("train", "validation", "test")
+    model = build_classifier(base_model, classes=classes, start="random" if start == "random" else "zeros", seed=task.seed)
+    freeze_before(model, f"block{first}")
+    answers, before = partial(vgg16_answers, task, source="imagenet", views=views), {}
+    if start == "trained":
+        _, head = split_model(model, "pooling")
+        pooled = (answers(layer="block5_pool", part=part, pooling="avg") for part in parts)
+        found = fit_until_stale(head, task, *pooled, learning_rate=1e-3)[1]
+        before = {"head_steps": found["steps"], "head_validation_accuracy": max(row[3] for row in found["curve"])}
+    cut = f"block{first - 1}_pool" if first > 1 else None
+    tail = split_model(model, cut)[1] if cut else model
+    maps = (answers(layer=cut, part=part) for part in parts)
+    given, found = fit_until_stale(tail, task, *maps, learning_rate=adam_by_block(learning_rate, decay=decay))
+    moved = layer_distances(model, load_vgg16(input_shape=base_model.input_shape[1:]))
+    distances = {name: round(value, 5) for name, value in moved.items() if value}
+    return given, before | found | {"distances": distances}
 
 
 def small_cnn(task: Task, *, learning_rate: float, views: str = "", size: int = 64) -> tuple[Answers, dict[str, Any]]:
@@ -207,7 +218,7 @@ def small_cnn(task: Task, *, learning_rate: float, views: str = "", size: int = 
             layers.MaxPooling2D(),
         )
     ]
-    augmentation = [build_augmentation(**(RANGES | UPRIGHT)[views], seed=task.seed)] if views else []
+    augmentation = [build_augmentation(**CNN_RANGES[views], seed=task.seed)] if views else []
     start = [*augmentation, layers.Rescaling(1 / 127.5, offset=-1)]
     end = [layers.GlobalAveragePooling2D(), layers.Dense(len(task.target.class_names), activation="softmax")]
     return _from_scratch(Sequential([*start, *convolutions, *end]), task, learning_rate=learning_rate, size=size)
@@ -240,18 +251,20 @@ def fit_until_stale(
     validation: np.ndarray,
     test: np.ndarray,
     *,
-    learning_rate: float,
+    learning_rate: float | keras.optimizers.Optimizer,
     checks: int = 12,
     patience: int = 4,
 ) -> tuple[Answers, dict[str, Any]]:
     """Train with Adam until validation accuracy is stale; return the answers of the best check, its curve and its steps.
 
-    The arrays are (views, n, ...). At most `checks` checks, 32 steps apart; stops after `patience` of them without a rise.
-    Accuracy decides and not loss: a trained head is overconfident from the start, and its loss rises while it learns.
+    The arrays are (views, n, ...); `learning_rate` is Adam's, or an optimizer. At most `checks` checks; stops
+    after `patience` of them without a rise. Accuracy decides and not loss: a trained head is overconfident from the start,
+    and its loss rises while it learns.
     """
     from keras import callbacks, optimizers
 
-    model.compile(optimizers.Adam(learning_rate), LOSS, metrics=["accuracy"])
+    adam = optimizers.Adam(learning_rate) if isinstance(learning_rate, float) else learning_rate
+    model.compile(adam, LOSS, metrics=["accuracy"])
     stop = callbacks.EarlyStopping("val_accuracy", mode="max", patience=patience, restore_best_weights=True)
     history = model.fit(
         view_batches(train, task.labels, batch_size=BATCH_SIZE, seed=task.seed),
@@ -326,17 +339,22 @@ ARMS = {
         for block in (4, 5)
         for views in RANGES
     },
-    "block 5 fine-tuned": Arm(partial(fine_tuned, first=5), rates=(3e-5, 1e-4, 3e-4)),
     **{
-        f"block 5 fine-tuned, {views}": Arm(partial(fine_tuned, first=5, views=views), rates=(3e-5, 1e-4, 3e-4))
-        for views in RANGES
+        f"block 5 fine-tuned{how}": Arm(partial(fine_tuned, first=5, **given), rates=(3e-5, 1e-4, 3e-4, 1e-3))
+        for how, given in (
+            ("", {}),
+            *((f", {views}", {"views": views}) for views in RANGES),
+            *((f", {start} at once", {"start": start}) for start in ("zeros", "random")),
+        )
     },
+    "blocks 4 and 5 fine-tuned": Arm(partial(fine_tuned, first=4), rates=DEEP_RATES),
+    "blocks 4 and 5 fine-tuned, views": Arm(partial(fine_tuned, first=4, views="views"), rates=DEEP_RATES),
+    "all blocks fine-tuned": Arm(partial(fine_tuned, first=1), rates=DEEP_RATES),
+    "all blocks fine-tuned, a rate for each": Arm(partial(fine_tuned, first=1, decay=2.6), rates=DEEP_RATES),
     "small CNN from scratch": Arm(small_cnn, rates=(3e-4, 1e-3, 3e-3)),
     **{
         f"small CNN from scratch, {views}": Arm(partial(small_cnn, views=views), rates=(3e-4, 1e-3, 3e-3))
-        for views in ("views", "upright views")
+        for views in CNN_RANGES
     },
     "VGG16 from scratch, views": Arm(whole_vgg16, rates=(3e-5, 1e-4, 3e-4)),
-    "blocks 4 and 5 fine-tuned": Arm(partial(fine_tuned, first=4), rates=(1e-5, 3e-5, 1e-4)),
-    "blocks 4 and 5 fine-tuned, views": Arm(partial(fine_tuned, first=4, views="views"), rates=(1e-5, 3e-5, 1e-4)),
 }

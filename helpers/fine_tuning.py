@@ -178,6 +178,26 @@ def frozen_output(model: keras.Model, images: np.ndarray, *, layer_name: str | N
     return extract_features(images, base_model=model, layers=layer_name, pooling=None)
 
 
+def adam_by_block(learning_rate: float, *, decay: float = 2.6) -> keras.optimizers.Optimizer:
+    """Return Adam with a learning rate for each block of VGG16: block 5 and what follows have `learning_rate`.
+
+    Every block before has the rate of the next one divided by `decay`: 2.6 is that of Howard and Ruder, "Universal
+    Language Model Fine-tuning for Text Classification", 2018, arXiv:1801.06146. With 1 it is Adam as always.
+    """
+    from keras import ops, optimizers
+
+    class AdamByBlock(optimizers.Adam):
+        def apply(self, grads, trainable_variables=None):
+            before = [ops.copy(variable) for variable in trainable_variables]
+            super().apply(grads, trainable_variables)
+            for variable, old in zip(trainable_variables, before, strict=True):
+                layer = variable.path.split("/")[-2]
+                block = int(layer[5]) if layer.startswith("block") else 5
+                variable.assign(old + (variable - old) / decay ** (5 - block))  # a step of Adam is as long as its rate
+
+    return (AdamByBlock if decay != 1 else optimizers.Adam)(learning_rate)
+
+
 def layer_distances(model: keras.Model, reference: keras.Model) -> dict[str, float]:
     """Return how far the kernel of each layer is from the layer of the same name in `reference`.
 

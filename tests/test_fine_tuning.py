@@ -213,3 +213,20 @@ def test_a_recorded_run_can_be_repeated():
     assert again["test_accuracy"] == pytest.approx(run["test_accuracy"], abs=0.05)
     assert again["loss"][0] == pytest.approx(run["loss"][0], rel=0.02)
     assert again["distances"]["block4_conv3"] == 0 < again["distances"]["block5_conv1"]
+
+
+def test_adam_by_block_steps_less_in_earlier_blocks():
+    """Adam's first step is as long as its rate, whatever the gradient: so the steps show the rates."""
+    import keras
+
+    from helpers.fine_tuning import adam_by_block
+
+    keras.utils.set_random_seed(0)
+    names = ("block1_conv1", "block4_conv1", "block5_conv1", "predictions")
+    model = keras.Sequential([keras.Input((4,)), *(keras.layers.Dense(4, name=name) for name in names)])
+    before = [weights.copy() for weights in model.get_weights()[::2]]
+    model.compile(adam_by_block(1e-2, decay=2.0), "mse")
+    model.fit(np.random.default_rng(0).normal(size=(8, 4)), np.ones((8, 4)), batch_size=8, verbose=0)
+    steps = [np.abs(now - old).max() for now, old in zip(model.get_weights()[::2], before, strict=True)]
+    np.testing.assert_allclose(steps, [1e-2 / 16, 1e-2 / 2, 1e-2, 1e-2], rtol=1e-3)
+    assert type(adam_by_block(1e-2, decay=1)) is keras.optimizers.Adam

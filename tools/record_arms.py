@@ -1,8 +1,8 @@
 """Record the arms of `helpers.experiments` in `helpers/runs/`, one file for each target.
 
-    python tools/record_arms.py [clothing] [digits] [textures] [--at-most MINUTES] [--compare]
+    python tools/record_arms.py [TARGET ...] [--at-most MINUTES] [--compare]
 
-What is in a file already is kept, so an interrupted recording goes on. Learning rates are tried with the first two runs of
+What is in a file already is kept, so an interrupted recording goes on. Learning rates are tried with the first run of
 an arm; the others take the rate with the best mean validation accuracy.
 """
 
@@ -16,6 +16,9 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -28,31 +31,54 @@ from helpers.training import RUNS_FOLDER
 from helpers.vgg16 import load_vgg16
 
 os.environ["WORKBOOK_PROGRESS"] = "0"
-SEEDS, TUNING_SEEDS = range(5), (0, 1)
-TARGETS = {
-    "clothing": (load_clothing, (50, 20, 5)),
-    "digits": (load_digit_images, (50, 10, 2)),
-    "textures": (lambda: load_textures(train_per_class=20, validation_per_class=5, image_size=64), (10, 2)),
+TUNING_SEEDS = (0,)
+CHEAP = tuple(arm for arm, one in ARMS.items() if not one.rates)
+BLOCK_5, CNN, WHOLE = "block 5 fine-tuned", "small CNN from scratch", "VGG16 from scratch, views"
+STARTS = (f"{BLOCK_5}, zeros at once", f"{BLOCK_5}, random at once")
+DEEPER = ("blocks 4 and 5 fine-tuned", "all blocks fine-tuned", "all blocks fine-tuned, a rate for each")
+PLAN = {  # for each target, in order of worth: arms, labels per class, number of seeds; fewer where time is short
+    "digits": (
+        (CHEAP, (50, 10, 2), 5),
+        ((BLOCK_5, CNN, f"{CNN}, views", f"{CNN}, upright views", f"{BLOCK_5}, views"), (50, 10, 2), 5),
+        ((f"{CNN}, gentle views", f"{CNN}, upright gentle views", f"{BLOCK_5}, gentle views"), (10,), 5),
+        (STARTS, (2, 10), 3),
+        (DEEPER, (10,), 3),
+        ((WHOLE,), (50,), 2),
+    ),
+    "clothing": (
+        (CHEAP, (50, 20, 5), 5),
+        ((BLOCK_5,), (50, 20, 5), 5),
+        ((f"{BLOCK_5}, views", CNN, f"{CNN}, views"), (50,), 5),
+        ((f"{CNN}, views", f"{BLOCK_5}, views"), (20, 5), 3),
+        (DEEPER[:1], (50,), 3),
+        ((f"{BLOCK_5}, gentle views",), (50,), 5),
+        ((WHOLE,), (50,), 2),
+    ),
+    "textures": (
+        (CHEAP, (10, 2), 5),
+        ((BLOCK_5, f"{BLOCK_5}, views", f"{CNN}, views"), (10, 2), 5),
+        (DEEPER[:1], (10,), 3),
+    ),
+    "small_clothing": (((BLOCK_5, *DEEPER[:2], *STARTS), (20,), 3),),
+}
+LOADERS = {
+    "digits": load_digit_images,
+    "clothing": load_clothing,
+    "textures": partial(load_textures, train_per_class=20, validation_per_class=5, image_size=64),
+    "small_clothing": partial(load_clothing, image_size=64),
 }
 LARGEST_DIFFERENCE = 0.05  # in accuracy, between processors
-# The dearest arms come last, and those that only one notebook asks for.
-LATER = ("blocks 4", "VGG16 from", "block 5 fine-tuned, gentle", "small CNN from scratch, upright")
-FEWER = {"VGG16 from scratch, views": range(2)}  # runs of an arm for which time is short
 
 
-def wanted(runs: list[dict[str, Any]], label_counts: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+def wanted(name: str, runs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield what `run_arm` has to be asked for, in the order in which it is worth knowing; `runs` grows meanwhile."""
-    for arm, labels in sorted(itertools.product(ARMS, label_counts), key=_worth):
-        seeds, one = FEWER.get(arm, SEEDS), {"arm": arm, "labels_per_class": labels}
-        for seed, rate in itertools.product(TUNING_SEEDS, ARMS[arm].rates):
-            yield one | {"seed": seed, "learning_rate": rate}
-        rate = {"learning_rate": best_rate(runs, **one)} if ARMS[arm].rates else {}
-        yield from (one | {"seed": seed} | rate for seed in seeds if not rate or seed not in TUNING_SEEDS)
-
-
-def _worth(pair):
-    trained = bool(ARMS[pair[0]].rates)
-    return pair[0].startswith(LATER), trained, -pair[1] * trained
+    for arms, label_counts, seeds in PLAN[name]:
+        for arm, labels in itertools.product(arms, label_counts):
+            one = {"arm": arm, "labels_per_class": labels}
+            for seed, rate in itertools.product(TUNING_SEEDS, ARMS[arm].rates):
+                yield one | {"seed": seed, "learning_rate": rate}
+            rate = {"learning_rate": best_rate(runs, **one)} if ARMS[arm].rates else {}
+            yield from (one | {"seed": seed} | rate for seed in range(seeds) if not rate or seed not in TUNING_SEEDS)
 
 
 def best_rate(runs: list[dict[str, Any]], *, arm: str, labels_per_class: int) -> float:
@@ -73,19 +99,19 @@ def is_recorded(runs: list[dict[str, Any]], asked: dict[str, Any]) -> bool:
 
 def record_target(name: str, *, until: float) -> int:
     """Record what is missing of one target, until then; return 0."""
-    load, label_counts = TARGETS[name]
-    path, target = RUNS_FOLDER / f"{name}.json", load()
+    path, target = RUNS_FOLDER / f"{name}.json", LOADERS[name]()
     runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
     versions = {package: importlib.metadata.version(package) for package in ("tensorflow", "keras", "scikit-learn", "numpy")}
     about = {"data": name, "recorded": versions | {"date": time.strftime("%Y-%m-%d")}} | describe_target(target)
-    for asked in wanted(runs, label_counts):
+    for asked in wanted(name, runs):
         if is_recorded(runs, asked):
             continue
         if time.monotonic() > until:
             break
         if asked["arm"].endswith("block 1"):
             look_once(target, asked)
-        runs.append(run_arm(target=target, **asked))
+        here = asked["seed"] and "learning_rate" not in asked  # memory is compared at the first seed
+        runs.append(run_arm(target=target, **asked) if here else run_apart(name, asked))
         clear_session()
         shown = ("seconds", "megabytes", "steps", "C", "validation_accuracy", "test_accuracy")
         print(name, asked, {key: runs[-1][key] for key in shown if key in runs[-1]}, flush=True)
@@ -99,13 +125,23 @@ def record_target(name: str, *, until: float) -> int:
     return 0
 
 
+def run_apart(name: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of one run in a process of its own, so that its memory holds nothing of earlier runs."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_load_and_run, name, asked).result()
+
+
+def _load_and_run(name, asked):
+    return run_arm(target=LOADERS[name](), **asked)
+
+
 def compare_target(name: str, *, until: float) -> int:
     """Repeat what is recorded of one target, until then; return how many runs came out otherwise by more than 0.05."""
-    target, off = TARGETS[name][0](), 0
+    off = 0
     for run in json.loads((RUNS_FOLDER / f"{name}.json").read_text(encoding="utf-8"))["runs"]:
         if time.monotonic() < until:
             asked = {key: run[key] for key in ("arm", "labels_per_class", "seed", "learning_rate") if key in run}
-            now, then = run_arm(target=target, **asked)["test_accuracy"], run["test_accuracy"]
+            now, then = run_apart(name, asked)["test_accuracy"], run["test_accuracy"]
             off += abs(now - then) > LARGEST_DIFFERENCE
             print(f"{name} {asked}: {now:.3f} now, {then:.3f} recorded", flush=True)
     return off
@@ -123,15 +159,15 @@ def look_once(target: Any, asked: dict[str, Any]) -> None:
 def main(given: list[str] | None = None) -> int:
     """Record the named targets, or all; return how many runs came out otherwise."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; all, if none is named")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(PLAN)}; all, if none is named")
     parser.add_argument("--at-most", type=float, default=240, metavar="MINUTES", help="stop after the run in hand (240)")
     parser.add_argument("--compare", action="store_true", help="repeat what is recorded and say what differs")
     arguments = parser.parse_args(given)
     until = time.monotonic() + 60 * arguments.at_most
-    if unknown := set(arguments.targets) - set(TARGETS):
-        parser.error(f"there is no target {', '.join(sorted(unknown))}; choose from {', '.join(TARGETS)}")
+    if unknown := set(arguments.targets) - set(PLAN):
+        parser.error(f"there is no target {', '.join(sorted(unknown))}; choose from {', '.join(PLAN)}")
     act = compare_target if arguments.compare else record_target
-    return sum(act(name, until=until) for name in arguments.targets or TARGETS)
+    return sum(act(name, until=until) for name in arguments.targets or PLAN)
 
 
 if __name__ == "__main__":

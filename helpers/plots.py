@@ -144,7 +144,7 @@ def plot_bars(
     chance: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Return Axes with one horizontal bar for each name: the mean over runs, and every single run as a dot.
+    """Return Axes with one horizontal bar for each name: the mean over runs, written beside it, and every run as a dot.
 
     Each value is one number or an array with one number for each run (usually seeds).
     """
@@ -154,6 +154,8 @@ def plot_bars(
         runs = np.atleast_1d(np.asarray(values[name], dtype="float64"))
         ax.barh(row, runs.mean(), color=PALETTE[4], height=0.65)
         ax.plot(runs, np.full(len(runs), row), "o", color="black", markersize=3.5)
+        beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
+        ax.annotate(f"{runs.mean():.2f}", (max(runs.max(), 0), row), **beside)
     if chance is not None:
         ax.axvline(chance, color="black", linestyle=":", linewidth=1.5)
         xlabel += " (dotted: guessing)"

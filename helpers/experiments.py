@@ -339,12 +339,12 @@ ARMS = {
         for block in (4, 5)
         for views in RANGES
     },
+    "block 5 fine-tuned": Arm(partial(fine_tuned, first=5), rates=(3e-5, 1e-4, 3e-4, 1e-3)),
     **{
-        f"block 5 fine-tuned{how}": Arm(partial(fine_tuned, first=5, **given), rates=(3e-5, 1e-4, 3e-4, 1e-3))
+        f"block 5 fine-tuned, {how}": Arm(partial(fine_tuned, first=5, **given), rates=(3e-5, 1e-4, 3e-4))
         for how, given in (
-            ("", {}),
-            *((f", {views}", {"views": views}) for views in RANGES),
-            *((f", {start} at once", {"start": start}) for start in ("zeros", "random")),
+            *((views, {"views": views}) for views in RANGES),
+            *((f"{start} at once", {"start": start}) for start in ("zeros", "random")),
         )
     },
     "blocks 4 and 5 fine-tuned": Arm(partial(fine_tuned, first=4), rates=DEEP_RATES),

@@ -170,7 +170,16 @@ def channels_explorer(
         "layer": choice("layer", list(maps), value=list(maps)[min(2, len(maps) - 1)]),
         "channel": choice("channel", list(range(channels))),
     }
-    return Explorer(draw, controls, name="What does this channel look for? Its eight strongest places", photographs=True)
+    name, guess = "What does this channel look for? Its eight strongest places", _guess_of_zeros(maps, channels)
+    return Explorer(draw, controls, name=name, guess=guess, photographs=True)
+
+
+def _guess_of_zeros(maps: Mapping[str, np.ndarray], channels: int) -> Guess:
+    zeros = {layer: np.mean(values[..., :channels] <= 0) for layer, values in maps.items()}
+    first, last = list(maps)[0], list(maps)[-1]
+    question = f"The first {channels} channels of {last}: at what share of all places do they find nothing, and answer zero?"
+    control = choice("my guess", [f"{percent} %" for percent in range(0, 101, 10)], value="50 %")
+    return Guess(question, control, f"{zeros[last]:.0%} (in {first} {zeros[first]:.0%})")
 
 
 def _crop(image: np.ndarray, square: tuple[int, int, int, int]) -> tuple[np.ndarray, float]:

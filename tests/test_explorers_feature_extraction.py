@@ -1,5 +1,7 @@
 """The explorers of notebook 04: intervals as SciPy has them, and frames that hold all that a value of VGG16 sees."""
 
+import re
+
 import films
 import numpy as np
 import pytest
@@ -86,6 +88,18 @@ def test_the_guess_is_answered_by_what_was_measured(sources):
     right = TARGETS["clothes"]["random", 1, 50].mean()
     assert sources.guess.answer.startswith(f"{right:.2f} (edges ")
     assert "clothes, block 1, 50 labels" in sources.guess.question
+
+
+def test_the_guess_about_channels_is_answered_by_the_zeros_that_the_sentences_name(channels):
+    """A wrong layer, or another number of channels, would show."""
+    said = {}
+    for layer in LAYERS:
+        sentences = [channels.draw(layer=layer, channel=channel)[1] for channel in range(4)]
+        said[layer] = np.mean([float(re.search(r"Zero at (\d+)%", sentence)[1]) for sentence in sentences])
+    last, first = map(float, re.fullmatch(r"(\d+)% \(in block1_conv2 (\d+)%\)", channels.guess.answer).groups())
+    assert last == pytest.approx(said["block3_conv3"], abs=1) and first == pytest.approx(said["block1_conv2"], abs=1)
+    assert "first 4 channels of block3_conv3" in channels.guess.question
+    assert abs(said["block3_conv3"] - said["block1_conv2"]) > 2  # else the test could not tell them apart
 
 
 def test_the_frame_is_as_wide_as_the_receptive_field():

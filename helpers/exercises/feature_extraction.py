@@ -61,29 +61,6 @@ def check_preprocessing(answer: Any) -> None:
         hint_if(not np.allclose(shown, preprocess_vgg16(other), atol=1e-3), hint)
 
 
-@exercise("one mean for each class, and no training at all.")
-def check_nearest_mean(answer: Any, train: np.ndarray, labels: np.ndarray, new: np.ndarray) -> None:
-    result = as_array(call(answer, train.copy(), labels.copy(), new.copy()))
-    means = np.stack([train[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
-    distances = np.linalg.norm(new[:, None] - means, axis=2)
-    found = f"the shape is {distances.shape}: these look like distances."
-    hint_if(result.shape == distances.shape, f"{found} Return the position of the smallest of each row.")
-    classes, cancelled = distances.argmin(axis=1), np.abs((new[:, None] - means).sum(axis=2)).argmin(axis=1)
-    nearest = labels[np.stack([np.linalg.norm(train - row, axis=1) for row in new]).argmin(axis=1)]
-    wrong = [
-        (distances.argmax(axis=1), "these are the classes that are farthest away. The nearest has the smallest distance."),
-        (cancelled, "differences of opposite sign cancel in a plain sum. Square them first, or use np.linalg.norm."),
-        (nearest, "that is the class of the nearest patch. Compare with the mean of each class instead."),
-    ]
-    result = as_array(result, shape=(len(new),))
-    low, high, last = result.min(), result.max(), len(means) - 1
-    share = f"{np.mean(result == classes):.0%} of the classes are those of the nearest mean."
-    otherwise = f"{share} Is there one mean for each class and feature?"
-    if low < 0 or high > last or np.any(result != np.round(result)):
-        otherwise = f"classes are 0 to {last}, and yours go from {low:g} to {high:g}."
-    expect(result, classes, wrong, otherwise)
-
-
 @exercise("the training features set the scale, and the new ones are measured on it.")
 def check_standardise(answer: Any) -> None:
     generator = np.random.default_rng(0)
@@ -108,6 +85,29 @@ def check_standardise(answer: Any) -> None:
     expect(first, (train - mean) / used, wrong, otherwise, rtol=1e-5)
     otherwise = "the training features are right, the new ones are not: give them the same mean and deviation."
     expect(second, (new - mean) / used, [], otherwise, rtol=1e-5)
+
+
+@exercise("one mean for each class, and no training at all.")
+def check_nearest_mean(answer: Any, train: np.ndarray, labels: np.ndarray, new: np.ndarray) -> None:
+    result = as_array(call(answer, train.copy(), labels.copy(), new.copy()))
+    means = np.stack([train[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
+    distances = np.linalg.norm(new[:, None] - means, axis=2)
+    found = f"the shape is {distances.shape}: these look like distances."
+    hint_if(result.shape == distances.shape, f"{found} Return the position of the smallest of each row.")
+    classes, cancelled = distances.argmin(axis=1), np.abs((new[:, None] - means).sum(axis=2)).argmin(axis=1)
+    nearest = labels[np.stack([np.linalg.norm(train - row, axis=1) for row in new]).argmin(axis=1)]
+    wrong = [
+        (distances.argmax(axis=1), "these are the classes that are farthest away. The nearest has the smallest distance."),
+        (cancelled, "differences of opposite sign cancel in a plain sum. Square them first, or use np.linalg.norm."),
+        (nearest, "that is the class of the nearest patch. Compare with the mean of each class instead."),
+    ]
+    result = as_array(result, shape=(len(new),))
+    low, high, last = result.min(), result.max(), len(means) - 1
+    share = f"{np.mean(result == classes):.0%} of the classes are those of the nearest mean."
+    otherwise = f"{share} Is there one mean for each class and feature?"
+    if low < 0 or high > last or np.any(result != np.round(result)):
+        otherwise = f"classes are 0 to {last}, and yours go from {low:g} to {high:g}."
+    expect(result, classes, wrong, otherwise)
 
 
 @exercise("each class counts the same, however many photographs it has.")

@@ -1,7 +1,6 @@
 """Notebook 04: frozen sources against each other on two targets, and what a channel of VGG16 answers to most strongly."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -48,8 +47,7 @@ def sources_explorer(targets: Mapping[str, Runs], *, baselines: Mapping[str, Map
     question = f"On {name}, block 1, {last} labels per class: what share does the network get right that was never trained?"
     measured = f"{right['random']:.2f} (edges {right['edges']:.2f}, ImageNet {right['ImageNet']:.2f})"
     guess = Guess(question, choice("my guess", [round(0.1 * tenth, 1) for tenth in range(1, 10)]), measured)
-    title = "Which row was never trained? Three frozen VGG16s on two targets"
-    return Explorer(draw, controls, name=title, guess=guess)
+    return Explorer(draw, controls, name="Which row was never trained? Three frozen VGG16s on two targets", guess=guess)
 
 
 def _difference_said(pair: tuple[int, int], interval: tuple[float, float, float]) -> str:
@@ -160,17 +158,23 @@ def channels_explorer(
                 box.set_visible(answers)
             title.set_text(f"{names[place[0]]}, {values[place]:.{int(values[place] < 10)}f}" if answers else "no answer")
         shown = list(dict.fromkeys(names[place[0]] for place in places if values[place] > 0))
-        silent = np.mean(values <= 0)
         return live, (
             f"{layer}, channel {channel}: a value sees {right - left} x {right - left} pixels. "
-            f"Strongest in: {', '.join(shown) or 'none'}. Zero at {silent:.0%} of all places."
+            f"Strongest in: {', '.join(shown) or 'none'}. Zero at {np.mean(values <= 0):.0%} of all places."
         )
 
-    controls: dict[str, Any] = {
-        "layer": choice("layer", list(maps), value=list(maps)[min(2, len(maps) - 1)]),
-        "channel": choice("channel", list(range(channels))),
-    }
-    return Explorer(draw, controls, name="What does this channel look for? Its eight strongest places", photographs=True)
+    layer = choice("layer", list(maps), value=list(maps)[min(2, len(maps) - 1)])
+    controls = {"layer": layer, "channel": choice("channel", range(channels))}
+    name, guess = "What does this channel look for? Its eight strongest places", _guess_of_zeros(maps, channels)
+    return Explorer(draw, controls, name=name, guess=guess, photographs=True)
+
+
+def _guess_of_zeros(maps: Mapping[str, np.ndarray], channels: int) -> Guess:
+    first, *_, last = maps
+    zeros = {layer: np.mean(maps[layer][..., :channels] <= 0) for layer in (first, last)}
+    question = f"The first {channels} channels of {last}: at what share of all places do they find nothing, and answer zero?"
+    control = choice("my guess", [f"{percent} %" for percent in range(0, 101, 10)], value="50 %")
+    return Guess(question, control, f"{zeros[last]:.0%} (in {first} {zeros[first]:.0%})")
 
 
 def _crop(image: np.ndarray, square: tuple[int, int, int, int]) -> tuple[np.ndarray, float]:

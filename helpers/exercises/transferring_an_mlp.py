@@ -111,7 +111,7 @@ def _compare(layers: Layers, right: Layers, hint: str) -> None:
     hint_if(not _near(layers, right), hint)
 
 
-@exercise("frozen features end 0.04 behind. With fifty labels per class there is enough to learn better ones from.")
+@exercise("frozen features end about 0.03 behind. With fifty labels per class there is enough to learn better ones from.")
 def check_frozen_guess(answer: Any) -> None:
     known = ("ahead", "behind", "not told apart")
     hint_if(answer not in known, f"choose one of {known}, as text; received {answer!r:.40}.")

@@ -130,13 +130,13 @@ def neuron_explorer() -> Explorer:
         "weight_1": numbers("weight w1", -3, 3, step=0.25, value=1),
         "weight_2": numbers("weight w2", -3, 3, step=0.25, value=-1),
         "bias": numbers("bias b", -3, 3, step=0.25, value=0),
-        "activation": choice("activation f", NAMES),
+        "activation": choice("activation f", NAMES, value="tanh"),
     }
     part = {
         "weight_1": numbers("weight w1", -2, 2, value=1),
         "weight_2": numbers("weight w2", -2, 2, value=-1),
         "bias": numbers("bias b", -1, 1, step=0.5, value=0),
-        "activation": choice("activation f", ["sigmoid", "tanh"]),
+        "activation": choice("activation f", ["sigmoid", "tanh"], value="tanh"),
     }
     return Explorer(neuron_figure(), controls, name="One neuron as a line in the plane", part=part)
 

@@ -20,7 +20,7 @@ from matplotlib.image import AxesImage
 from helpers.data import load_toy_2d
 from helpers.evaluation import paired_interval
 from helpers.explorers.shell import Draw, Drawing, Explorer, Guess, LiveFigure, choice, numbers
-from helpers.networks import ACTIVATIONS, THREADS, Layers, accuracy, build_mlp, forward, predict, softmax, training_steps
+from helpers.networks import ACTIVATIONS, THREADS, Layers, accuracy, build_mlp, forward, softmax, training_steps
 from helpers.plots import PALETTE, new_axes
 
 EDGE = 3.0  # the plane goes from -EDGE to EDGE in both directions
@@ -73,17 +73,6 @@ def plane_places(size: int) -> np.ndarray:
     """Return places (size * size, 2) that cover the plane, row by row from below."""
     line = np.linspace(-EDGE, EDGE, size)
     return np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-
-
-def plot_regions(
-    layers: Layers, points: np.ndarray, labels: np.ndarray, *, activation: str = "tanh", ax: Axes | None = None
-) -> Axes:
-    """Return Axes that show the probability of class 1 at every place, as a network sees it, and the points."""
-    ax = ax if ax is not None else new_axes(size=(4, 3.6))
-    shares = softmax(predict(layers, plane_places(80), activation=activation))[:, 1]
-    plot_plane(shares.reshape(80, 80), ax=ax)
-    plot_points(points, labels, size=14, ax=ax)
-    return ax
 
 
 def neuron_figure() -> Draw:

@@ -115,7 +115,7 @@ def check_beats_baseline(model: Any, pixels: np.ndarray, labels: np.ndarray, bas
         )
     hint_if(not model.built, "the model does not know its inputs yet. Start the list with keras.Input((64,)).")
     hint_if(not model.compiled, "it has not been compiled: choose an optimizer and a loss.")
-    answers = as_array(model.predict(pixels, verbose=0))
+    answers = as_array(model(pixels, training=False))
     hint_if(answers.shape[-1] != 10, f"it has {answers.shape[-1]} outputs. There are ten digits.")
     parameters, right = model.count_params(), float(np.mean(answers.argmax(axis=-1) == labels))
     hint_if(parameters >= MOST_PARAMETERS, f"{parameters:,} parameters; fewer than {MOST_PARAMETERS:,} are wanted.")

@@ -61,6 +61,14 @@ def check_and_neuron(weights: Any, bias: Any) -> dict[str, float]:
     return {"sum": sums[-1]}
 
 
+@exercise("one matrix can do what many in a row can, and no more.")
+def check_linear_guess(answer: Any) -> None:
+    known = ("better", "worse", "the same")
+    hint_if(answer not in known, f"choose one of {known}, as text; received {answer!r:.40}.")
+    hint_if(answer == "better", "what could two linear layers express that one matrix cannot? Multiply them out.")
+    hint_if(answer == "worse", "one matrix is among the things that two of them can be. What would make training miss it?")
+
+
 @number_exercise(
     (105, "24 + 72 + 9 = 105 parameters."),
     (88, "These are the weights. Every neuron behind the input has a bias, too."),
@@ -74,14 +82,6 @@ def check_and_neuron(weights: Any, bias: Any) -> dict[str, float]:
 )
 def check_parameter_count(number: float) -> str:
     return f"{number:g} is too {'many' if number > 105 else 'few'}. Each layer has inputs x neurons + neurons."
-
-
-@exercise("one matrix can do what many in a row can, and no more.")
-def check_linear_guess(answer: Any) -> None:
-    known = ("better", "worse", "the same")
-    hint_if(answer not in known, f"choose one of {known}, as text; received {answer!r:.40}.")
-    hint_if(answer == "better", "what could two linear layers express that one matrix cannot? Multiply them out.")
-    hint_if(answer == "worse", "one matrix is among the things that two of them can be. What would make training miss it?")
 
 
 @exercise("any number of layers, and the last one linear.")
@@ -106,6 +106,19 @@ def check_forward(answer: Any) -> None:
         expect(as_array(result, shape=right.shape), right, wrong, otherwise, rtol=1e-4, atol=1e-5)
 
 
+@exercise("two linear outputs, and a loss that compares numbers.")
+def check_regression_head(neurons: Any, activation: Any, loss: Any) -> None:
+    number, activation, loss = as_number(neurons), _name(activation, "activation"), _name(loss, "loss")
+    six = " Six is the number of inputs." if number == 6 else ""
+    hint_if(number != 2, f"{number:g} output neurons? There is one for each number that is wanted.{six}")
+    hint_if(activation in SQUEEZED, SQUEEZED.get(activation))
+    if activation not in {"linear", "none"}:
+        raise NotYet(f"the activation {activation!r} bends the output. A plain number needs none: 'linear'.")
+    hint_if("crossentropy" in loss, "cross-entropy compares probabilities of classes. Here numbers are compared.")
+    if loss not in {"mse", "meansquarederror", "mae", "meanabsoluteerror", "huber", "logcosh"}:
+        raise NotYet(f"{loss!r} is no loss for a regression. Use the squared error, 'mse'.")
+
+
 @exercise("{right:.3f} of the validation digits, and {baseline:.3f} for the baseline, with {parameters:,} parameters.")
 def check_beats_baseline(model: Any, pixels: np.ndarray, labels: np.ndarray, baseline: float) -> dict[str, float]:
     hint_if(isinstance(model, list | tuple), "this is a list of layers. Put it into keras.Sequential(...).")
@@ -123,19 +136,6 @@ def check_beats_baseline(model: Any, pixels: np.ndarray, labels: np.ndarray, bas
     advice = "Is there a hidden layer with an activation, and were there enough epochs?"
     hint_if(right <= baseline, f"{right:.3f} of the digits; the baseline has {baseline:.3f}. {advice}")
     return {"right": right, "baseline": baseline, "parameters": parameters}
-
-
-@exercise("two linear outputs, and a loss that compares numbers.")
-def check_regression_head(neurons: Any, activation: Any, loss: Any) -> None:
-    number, activation, loss = as_number(neurons), _name(activation, "activation"), _name(loss, "loss")
-    six = " Six is the number of inputs." if number == 6 else ""
-    hint_if(number != 2, f"{number:g} output neurons? There is one for each number that is wanted.{six}")
-    hint_if(activation in SQUEEZED, SQUEEZED.get(activation))
-    if activation not in {"linear", "none"}:
-        raise NotYet(f"the activation {activation!r} bends the output. A plain number needs none: 'linear'.")
-    hint_if("crossentropy" in loss, "cross-entropy compares probabilities of classes. Here numbers are compared.")
-    if loss not in {"mse", "meansquarederror", "mae", "meanabsoluteerror", "huber", "logcosh"}:
-        raise NotYet(f"{loss!r} is no loss for a regression. Use the squared error, 'mse'.")
 
 
 def _name(answer: Any, what: str) -> str:

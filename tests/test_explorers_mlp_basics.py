@@ -6,46 +6,33 @@ import films
 import numpy as np
 import pytest
 
-from helpers.explorers import mlp_basics as explorers_mlp
+from helpers.data import load_toy_2d
+from helpers.evaluation import paired_interval
+from helpers.explorers import mlp_basics as em
 from helpers.explorers.mlp_basics import (
     activation_explorer,
     activation_figure,
-    keras_code,
-    network_explorer,
-    network_figure,
+    folds_explorer,
     neuron_explorer,
     neuron_figure,
 )
-
-SETTING = {
-    "data_set": "moons",
-    "noise": 0.1,
-    "hidden_layers": 1,
-    "neurons": 8,
-    "activation": "tanh",
-    "learning_rate": 0.03,
-    "weight_decay": 0.0,
-    "seed": 0,
-}
+from helpers.networks import build_mlp, predict
 
 
-@pytest.mark.parametrize("build", [neuron_explorer, activation_explorer, network_explorer])
+@pytest.mark.parametrize("build", [neuron_explorer, activation_explorer, folds_explorer])
 def test_every_control_moves_the_picture_and_bears_its_ends(build):
-    films.check_controls(build(), same=("weight_decay",))
+    films.check_controls(build())
 
 
-def test_the_film_shows_what_is_drawn():
-    films.check_film(activation_explorer())
+@pytest.mark.parametrize("build", [activation_explorer, folds_explorer])
+def test_the_film_shows_what_is_drawn(build):
+    films.check_film(build())
 
 
-@pytest.mark.parametrize("build", [neuron_explorer, network_explorer])
-def test_the_part_for_the_site_answers_the_questions_of_the_page(build):
-    """Within it are the answers: 1, 1, -0.5 and its double; moons by eight neurons, and three layers that are too fast."""
-    part = {key: set(control.values) for key, control in build().part.items()}
+def test_the_part_for_the_site_answers_the_questions_of_the_page():
+    """Within it are the answers: 1, 1, -0.5 and its double."""
+    part = {key: set(control.values) for key, control in neuron_explorer().part.items()}
     wanted = [{"weight_1": 1, "weight_2": 1, "bias": -0.5}, {"weight_1": 2, "weight_2": 2, "bias": -1}]
-    if build is network_explorer:
-        fast = {"hidden_layers": 3, "learning_rate": 0.3}
-        wanted = [{"data_set": "moons", "neurons": 8, "hidden_layers": 1}, fast, {"noise": 0.5, "neurons": 16}]
     assert all(value in part[key] for setting in wanted for key, value in setting.items())
     assert np.prod([len(values) for values in part.values()]) <= 500
 
@@ -81,60 +68,31 @@ def test_tangent_touches_the_activation_and_saturation_is_said():
     assert "saturated" in draw("relu", -1.0)[1] and "saturated" not in draw("leaky_relu", -1.0)[1]
 
 
-def test_network_learns_and_a_linear_one_does_not():
-    draw = network_figure()
-    figure, sentence = draw(**{**SETTING, "data_set": "xor"})
-    assert "2-8-2 network, 42 parameters" in sentence
-    share = np.array(figure.figure.axes[0].images[0].get_array())
-    assert share[55, 15] > 0.8 > 0.2 > share[55, 55]  # squares above on the left, circles above on the right
-    draw(**{**SETTING, "data_set": "xor", "activation": "linear"})
-    flat = np.array(figure.figure.axes[0].images[0].get_array())
-    assert np.abs(flat - 0.5).max() < 0.45
+@pytest.mark.parametrize("neurons", em.FOLD_WIDTHS)
+def test_step_0_of_the_folds_is_the_seeded_start(neurons):
+    start, networks = build_mlp((2, neurons, 2), seed=[0]), em.fold_course("xor", neurons)[0]
+    for (weights, bias), (first, first_bias) in zip(start, networks[0], strict=True):
+        assert np.array_equal(weights[0], first) and np.array_equal(bias[0, 0], first_bias)
+    assert not np.allclose(networks[-1][0][0], networks[0][0][0])
 
 
-def test_points_shown_change_without_a_new_training():
-    draw = network_figure()
-    draw(**SETTING)
-    before = explorers_mlp.trained_network.cache_info()
-    figure, _ = draw(part="new", **SETTING)
-    after = explorers_mlp.trained_network.cache_info()
-    assert after.misses == before.misses and after.hits > before.hits
-    assert len(figure.figure.axes[0].collections[0].get_offsets()) == 100
+def test_the_points_as_the_output_sees_them_are_on_the_side_of_their_answer():
+    points = load_toy_2d("circles", samples=em.POINTS)[0]
+    for neurons in (1, 2, 8):
+        for layers in em.fold_course("circles", neurons)[0][::8]:
+            view, direction = em.hidden_view(layers, points)
+            logits = predict(layers, points)
+            assert np.array_equal(view[:, 0] > 0, logits[:, 1] > logits[:, 0])
+            assert np.allclose(view[:, 1], 0) if neurons == 1 else view[:, 1].std() > 1e-3
+            turned = em.hidden_view(layers, points, before=-direction)[1]
+            assert np.allclose(turned, -direction)
 
 
-def test_no_hidden_layer_is_a_logistic_regression():
-    sentence = network_figure()(**{**SETTING, "hidden_layers": 0})[1]
-    assert "2-2 network, 6 parameters" in sentence
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {},
-        {"hidden_layers": 0, "activation": "linear", "weight_decay": 1.0},
-        {"hidden_layers": 3, "activation": "leaky_relu", "data_set": "spiral", "seed": 9},
-        {"hidden_layers": 2, "activation": "gelu", "data_set": "blobs", "noise": 0.5},
-    ],
-)
-def test_printed_keras_code_runs_and_builds_the_same_network(change, monkeypatch):
-    keras = pytest.importorskip("keras")
-    setting = {**SETTING, **change}
-    monkeypatch.setattr(explorers_mlp, "STEPS", 3)
-    names: dict = {}
-    exec(keras_code(**setting), names)
-    network = {key: setting[key] for key in SETTING if key not in ("hidden_layers", "neurons")}
-    hidden = (setting["neurons"],) * setting["hidden_layers"]
-    layers = explorers_mlp.trained_network.__wrapped__(hidden=hidden, **network)[0]
-    ours = [part.shape for layer in layers for part in layer]
-    assert [part.shape for part in names["model"].get_weights()] == ours
-    assert [layer.activation.__name__ for layer in names["model"].layers][:-1] == [setting["activation"]] * len(hidden)
-    assert len(names["history"].history["loss"]) == 3 and isinstance(names["model"], keras.Model)
-
-
-def test_printed_keras_code_learns(monkeypatch):
-    pytest.importorskip("keras")
-    monkeypatch.setattr(explorers_mlp, "STEPS", 50)
-    names: dict = {}
-    exec(keras_code(**{**SETTING, "learning_rate": 0.1}), names)
-    losses = names["history"].history["loss"]
-    assert losses[-1] < 0.5 * losses[0] and names["history"].history["accuracy"][-1] > 0.8
+def test_the_folds_say_what_was_measured_and_three_neurons_cut_out_circles():
+    explorer = folds_explorer()
+    accuracies = em.fold_course("circles", 3)[2][-1]
+    mean, low, high = paired_interval(accuracies)
+    said = explorer.frame(data_set="circles", neurons=3, step=300).sentence
+    assert f"{mean:.0%} on average ({low:.0%} to {high:.0%}), at worst {accuracies.min():.0%}" in said
+    assert "1 neuron, step" in explorer.frame(neurons=1).sentence and "3 neurons" in said
+    assert explorer.guess.answer == "3" and em.fold_course("circles", 2)[2][-1].max() < 0.9

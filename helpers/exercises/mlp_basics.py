@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise, expect, hint_if, number_exercise
+from helpers.networks import build_mlp, predict
 
 CORNERS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 OTHER_GATES = {  # what a neuron that is not AND answers in the four corners
@@ -22,11 +23,11 @@ SQUEEZED = {
     "tanh": "tanh stays between -1 and 1. How would it say 21 degrees?",
     "relu": "a ReLU never goes below 0. How would it say -5 degrees?",
 }
-PARAMETERS = (4 * 16 + 16) + (16 * 8 + 8) + (8 * 3 + 3)
+MOST_PARAMETERS = 20_000
 
 
 @number_exercise(
-    (1 / (1 + np.exp(0.25)), "the sum is -0.25, and the sigmoid makes 0.438 of it."),
+    (1 / (1 + np.exp(0.25)), "the sum is -0.25, and the sigmoid squeezes it to 0.438."),
     (-0.25, "That is the weighted sum. The activation is still to come."),
     (-0.75, "That is the weighted sum without the bias, and before the activation."),
     (1 / (1 + np.exp(0.75)), "The bias is missing in the weighted sum."),
@@ -60,32 +61,12 @@ def check_and_neuron(weights: Any, bias: Any) -> dict[str, float]:
     return {"sum": sums[-1]}
 
 
-@exercise("from 0 to 1 without an overflow, from z = -1000 to z = 1000.")
-def check_stable_sigmoid(answer: Any) -> None:
-    z = np.array([-1000.0, -30.0, -2.0, 0.0, 1.0, 1000.0])
-    try:
-        with np.errstate(over="raise", invalid="raise", divide="raise"):
-            result = call(answer, z=z, advice="Return a new array.")
-    except NotYet as hint:
-        if isinstance(cause := hint.__cause__, FloatingPointError):
-            raise NotYet(f"it breaks for a large z ({cause}). Let np.exp see no large positive number.") from None
-        raise
-    result = _returned_array(result, shape=z.shape)
-    right, small = 0.5 * (1 + np.tanh(0.5 * z)), np.exp(-np.abs(z))
-    wrong = [
-        (np.tanh(z), "that is tanh, from -1 to 1. The sigmoid goes from 0 to 1."),
-        (0.5 * (1 - np.tanh(0.5 * z)), "it falls where it should rise: the sign of z is turned."),
-        (small / (1 + small), "right for negative z. For positive z the numerator is 1."),
-        (1 / (1 + small), "right for positive z. For negative z the numerator is the small exponential."),
-        (0.5 * (1 + np.tanh(z)), "that is the hyperbolic tangent, squeezed; z has to be halved, too."),
-    ]
-    place = np.argmax(np.abs(result - right))
-    found = f"at z = {z[place]:g} it gives {result[place]:.4g}, and the sigmoid is {right[place]:.4g} there."
-    expect(result, right, wrong, found, rtol=1e-4, atol=1e-6)
-    tiny = np.exp(-30)  # the sigmoid of -30; in single precision the form with tanh gives 0, which we let pass
-    if result[1] != 0 and abs(result[1] / tiny - 1) > 0.02:
-        found = f"at z = -30 it gives {result[1]:.2g}, and the sigmoid is {tiny:.2g} there."
-        raise NotYet(f"{found} Did you cut off z? Then small probabilities come out too large.")
+@exercise("one matrix can do what many in a row can, and no more.")
+def check_linear_guess(answer: Any) -> None:
+    known = ("better", "worse", "the same")
+    hint_if(answer not in known, f"choose one of {known}, as text; received {answer!r:.40}.")
+    hint_if(answer == "better", "what could two linear layers express that one matrix cannot? Multiply them out.")
+    hint_if(answer == "worse", "one matrix is among the things that two of them can be. What would make training miss it?")
 
 
 @number_exercise(
@@ -103,63 +84,26 @@ def check_parameter_count(number: float) -> str:
     return f"{number:g} is too {'many' if number > 105 else 'few'}. Each layer has inputs x neurons + neurons."
 
 
-@exercise("one line for a whole layer and any number of examples.")
-def check_relu_layer(answer: Any) -> None:
-    generator = np.random.default_rng(0)
-    x, weights, bias = [generator.normal(size=size) for size in ((5, 3), (3, 4), 4)]
-    result = _returned_array(call(answer, x=x, weights=weights, bias=bias, advice="Return a new array."))
-    hint_if(result.shape == (), "one number came out: np.max looks for the largest of all. np.maximum compares each with 0.")
-    z, no_bias = x @ weights + bias, np.maximum(x @ weights, 0)
-    wrong = [
-        (z, "that is the weighted sum. The ReLU is still to come."),
-        (no_bias, "the bias is missing."),
-        (no_bias + bias, "the bias belongs in the sum: add it before the ReLU, not after."),
-        (np.tanh(z), "that is tanh. The ReLU is wanted."),
-        (np.abs(z), "negative sums should become 0, and yours became positive."),
-        (np.minimum(z, 0), "the positive sums became 0, and the negative ones stayed. It is the other way round."),
-    ]
-    otherwise = "the shape is right, the values are not max(x @ weights + bias, 0)."
-    expect(as_array(result, shape=(5, 4)), np.maximum(z, 0), wrong, otherwise, rtol=1e-4, atol=1e-5)
-
-
-@exercise(f"4-16-8-3, {PARAMETERS} parameters.")
-def check_keras_model(answer: Any) -> None:
-    hint_if(isinstance(answer, list | tuple), "this is a list of layers. Put it into keras.Sequential(...).")
-    if isinstance(answer, type) or not hasattr(answer, "layers") or not hasattr(answer, "compile"):
-        raise NotYet(f"a Keras model is wanted, and this is a {type(answer).__name__}.")
-    hint_if(not answer.built, "the model does not know its inputs yet. Start the list with keras.Input((4,)).")
-    inputs = tuple(answer.input_shape)[1:]
-    hint_if(inputs != (4,), f"the shape of one example is {inputs}, and (4,) is wanted.")
-    units, activations = _dense_layers(answer)
-    hint_if(units == [16, 8], "the output layer is missing: 3 neurons, one for each class.")
-    hint_if(units != [16, 8, 3], f"the layers have {units} neurons, and 16, 8 and 3 are wanted, in this order.")
-    for place, name in zip(("first", "second"), activations, strict=False):
-        hint_if(name != "relu", f"the {place} hidden layer has the activation {name}. Both hidden layers should have relu.")
-    hint_if(activations[2] != "softmax", f"the output layer has the activation {activations[2]}, and softmax is wanted.")
-    parameters = answer.count_params()
-    reason = "Is there a use_bias=False?" if parameters < PARAMETERS else "Is there an extra layer?"
-    hint_if(parameters != PARAMETERS, f"{parameters} parameters, and {PARAMETERS} are wanted. {reason}")
-
-
-def _dense_layers(model: Any) -> tuple[list[int], list[str]]:
-    """Return neurons and activation of each dense layer; activation layers count for the dense layer before them."""
-    activations: list[str] = []
-    kinds = [type(layer).__name__ for layer in model.layers if hasattr(layer, "units")]
-    if others := [kind for kind in kinds if kind != "Dense"]:
-        raise NotYet(f"one of the layers is {others[0]}. In an MLP all of them are keras.layers.Dense.")
-    for layer in model.layers:
-        kind, used = type(layer).__name__, getattr(layer, "activation", layer)
-        name = getattr(used, "__name__", type(used).__name__.lower())
-        if kind == "Dense":
-            activations.append(name)
-        elif activations and kind in {"Activation", "ReLU", "Softmax"}:
-            if activations[-1] == "linear":
-                activations[-1] = name
-            elif name not in {"linear", activations[-1]} or name == "softmax":
-                activations[-1] = f"{activations[-1]} and then {name}"
-        elif kind not in {"InputLayer", "Flatten"}:
-            raise NotYet(f"there is a layer {kind}. Three Dense layers behind the Input are all it takes.")
-    return [layer.units for layer in model.layers if hasattr(layer, "units")], activations
+@exercise("any number of layers, and the last one linear.")
+def check_forward(answer: Any) -> None:
+    for sizes in ((3, 5, 4, 2), (3, 2)):
+        layers, x = build_mlp(sizes, activation="relu", seed=1), np.random.default_rng(0).normal(size=(6, 3))
+        layers = [(weights, bias + 0.3 * np.arange(bias.size) - 0.2) for weights, bias in layers]
+        result = call(answer, layers, x=x, advice="Give the result of a layer a name of its own, or write x = ...")
+        hint_if(isinstance(result, list | tuple), "a list came back. Return the answer of the last layer alone.")
+        right = predict(layers, x, activation="relu")
+        hidden = layers[0][0].shape[1]
+        early = f"that is the answer of a hidden layer, ({len(x)}, {hidden}). Go through all of them."
+        hint_if(len(sizes) > 2 and np.shape(result) == (6, hidden), early)
+        without = [(weights, 0 * bias) for weights, bias in layers]
+        wrong = [
+            (np.maximum(right, 0), "the last layer stays linear: no ReLU there."),
+            (predict(layers, x, activation="linear"), "no layer has a ReLU. All but the last should."),
+            (predict(layers, x, activation="tanh"), "that is tanh. The ReLU is wanted."),
+            (predict(without, x, activation="relu"), "the biases are missing."),
+        ]
+        otherwise = f"for layers of {', '.join(map(str, sizes))} neurons the answers are not those of forward propagation."
+        expect(as_array(result, shape=right.shape), right, wrong, otherwise, rtol=1e-4, atol=1e-5)
 
 
 @exercise("two linear outputs, and a loss that compares numbers.")
@@ -175,6 +119,25 @@ def check_regression_head(neurons: Any, activation: Any, loss: Any) -> None:
         raise NotYet(f"{loss!r} is no loss for a regression. Use the squared error, 'mse'.")
 
 
+@exercise("{right:.3f} of the validation digits, and {baseline:.3f} for the baseline, with {parameters:,} parameters.")
+def check_beats_baseline(model: Any, pixels: np.ndarray, labels: np.ndarray, baseline: float) -> dict[str, float]:
+    hint_if(isinstance(model, list | tuple), "this is a list of layers. Put it into keras.Sequential(...).")
+    if isinstance(model, type) or not hasattr(model, "layers") or not hasattr(model, "compile"):
+        raise NotYet(
+            f"a Keras model is wanted, and this is a {type(model).__name__}. Keep the model, not what fit() returns."
+        )
+    hint_if(not model.built, "the model does not know its inputs yet. Start the list with keras.Input((64,)).")
+    hint_if(not model.compiled, "it has not been compiled: choose an optimizer and a loss.")
+    answers = as_array(model(pixels, training=False))
+    hint_if(answers.shape[-1] != 10, f"it has {answers.shape[-1]} outputs. There are ten digits.")
+    parameters, right = model.count_params(), float(np.mean(answers.argmax(axis=-1) == labels))
+    hint_if(parameters >= MOST_PARAMETERS, f"{parameters:,} parameters; fewer than {MOST_PARAMETERS:,} are wanted.")
+    hint_if(right < 0.3, f"{right:.2f} of the digits, which is near guessing. Did you call fit()?")
+    advice = "Is there a hidden layer with an activation, and were there enough epochs?"
+    hint_if(right <= baseline, f"{right:.3f} of the digits; the baseline has {baseline:.3f}. {advice}")
+    return {"right": right, "baseline": baseline, "parameters": parameters}
+
+
 def _name(answer: Any, what: str) -> str:
     """Return the name of a Keras function, class, layer or loss, or a text, in small letters and nothing between."""
     if isinstance(answer, list | tuple | dict | set | np.ndarray):
@@ -183,12 +146,3 @@ def _name(answer: Any, what: str) -> str:
         answer = getattr(answer, "activation", answer)  # of the layer keras.layers.Activation("linear")
         answer = getattr(answer, "__name__", None) or type(answer).__name__
     return "".join(letter for letter in str(answer).lower() if letter.isalnum())
-
-
-def _returned_array(result: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Return as an array what a function returned; text, generators and unequal rows get a word of their own."""
-    hint_if(isinstance(result, str), "your function returns text. Return the array of numbers.")
-    kind = type(result).__name__
-    hint_if(hasattr(result, "__next__"), f"your function returns a {kind}, which has computed nothing yet. Return an array.")
-    uneven = "your function returns a list whose rows differ in length. Return one array."
-    return as_array(result, shape=shape, uneven=uneven)

@@ -4,19 +4,24 @@ from typing import Any
 
 import numpy as np
 
-from helpers.exercises.feedback import NotYet, as_number, exercise, expect, hint_if
+from helpers.exercises.feedback import NotYet, as_number, call, exercise, hint_if
 
 
-@exercise("{right} labelled patches, {each} of each of {classes} classes.")
-def check_labelled_patches(answer: Any, textures: Any) -> dict[str, int]:
-    number, right, classes = as_number(answer), len(textures.train_labels), len(textures.class_names)
-    wrong = [
-        (right // classes, f"{number:g} is the number for one class, and there are {classes} classes."),
-        (classes, f"{number:g} is the number of classes. How many patches of each were there?"),
-        (len(textures.test_labels), f"{number:g} patches were in the test. The classifier must not learn from those."),
-    ]
-    expect(number, right, wrong, f"not {number:g}. Multiply the classes by the labelled patches of each class.")
-    return {"right": right, "each": right // classes, "classes": classes}
+@exercise("1 label per class gets {one:.2f}, two get {two:.2f}, three {three:.2f}, and five {five:.2f}.")
+def check_accuracy_with(accuracy_with: Any, accuracy: float) -> dict[str, float]:
+    shares = {
+        name: as_number(call(accuracy_with, count)) for name, count in (("one", 1), ("two", 2), ("three", 3), ("five", 5))
+    }
+    hint_if(not all(0 <= share <= 1 for share in shares.values()), "an accuracy is between 0 and 1. Return a share.")
+    hint_if(
+        shares["one"] == 1, "every answer right? That is the score on patches that it learned from. Use the test patches."
+    )
+    same = "all counts give the same. Does the classifier that you fit see only `count` patches of each class?"
+    hint_if(len(set(shares.values())) == 1, same)
+    found = f"with five it is {shares['five']:.2f}, and above it was {accuracy:.2f}."
+    hint_if(shares["five"] < accuracy - 0.3, f"{found} Did you take so many of each class, and their features, not pixels?")
+    hint_if(abs(shares["five"] - accuracy) > 0.03, f"{found} Fit the same kind of classifier, with StandardScaler.")
+    return shares
 
 
 @exercise("of the patches of {answer!r}, {lowest:.0%} were recognised.")

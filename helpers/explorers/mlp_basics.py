@@ -1,4 +1,4 @@
-"""Notebook 01: pictures of small networks and of points in the plane, and explorers of a neuron, its activation, a network.
+"""Notebook 01: pictures of small networks and of points in the plane; explorers of a neuron, its activation, a hidden layer.
 
 Class 0 is drawn as white circles and class 1 as black squares, on orange (low) to purple (high), so that no colour has to
 be told apart.
@@ -6,7 +6,7 @@ be told apart.
 
 import functools
 from collections.abc import Sequence
-from itertools import pairwise, product
+from itertools import islice, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,17 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from helpers.data import load_toy_2d
-from helpers.explorers.shell import Draw, Drawing, Explorer, LiveFigure, choice, numbers
-from helpers.networks import ACTIVATIONS, Layers, build_mlp, predict, softmax, train_mlp
+from helpers.evaluation import paired_interval
+from helpers.explorers.shell import Draw, Drawing, Explorer, Guess, LiveFigure, choice, numbers
+from helpers.networks import ACTIVATIONS, THREADS, Layers, accuracy, build_mlp, forward, softmax, training_steps
 from helpers.plots import PALETTE, new_axes
 
 EDGE = 3.0  # the plane goes from -EDGE to EDGE in both directions
 NAMES = ["sigmoid", "tanh", "relu", "leaky_relu", "gelu", "linear"]
 SATURATED = 0.05  # a slope below this
-STEPS, NEW_POINTS = 200, 1000
+RUNS, POINTS, SHOWN, MAP = 10, 100, 50, 16  # of the film: starts, points learned and shown, cells of a map each way
+FOLD_DATA, FOLD_WIDTHS = ("circles", "moons", "xor", "spiral"), (1, 2, 3, 4, 8)
+FOLD_STEPS = (0, 1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 37, 45, 55, 65, 80, 95, 115, 140, 170, 205, 250, 300)
 POINT_STYLES: list[dict[str, Any]] = [
     {"marker": "o", "color": "white", "edgecolor": "black"},
     {"marker": "s", "color": "black", "edgecolor": "white"},
@@ -72,17 +75,6 @@ def plane_places(size: int) -> np.ndarray:
     return np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
 
 
-def plot_regions(
-    layers: Layers, points: np.ndarray, labels: np.ndarray, *, activation: str = "tanh", ax: Axes | None = None
-) -> Axes:
-    """Return Axes that show the probability of class 1 at every place, as a network sees it, and the points."""
-    ax = ax if ax is not None else new_axes(size=(4, 3.6))
-    shares = softmax(predict(layers, plane_places(80), activation=activation))[:, 1]
-    plot_plane(shares.reshape(80, 80), ax=ax)
-    plot_points(points, labels, size=14, ax=ax)
-    return ax
-
-
 def neuron_figure() -> Draw:
     """Return `draw(weight_1, weight_2, bias, activation)`: the plane as one neuron sees it, and its activation."""
     points, labels = load_toy_2d("blobs", samples=40, noise=0.15, seed=1)
@@ -127,13 +119,13 @@ def neuron_explorer() -> Explorer:
         "weight_1": numbers("weight w1", -3, 3, step=0.25, value=1),
         "weight_2": numbers("weight w2", -3, 3, step=0.25, value=-1),
         "bias": numbers("bias b", -3, 3, step=0.25, value=0),
-        "activation": choice("activation f", NAMES),
+        "activation": choice("activation f", NAMES, value="tanh"),
     }
     part = {
         "weight_1": numbers("weight w1", -2, 2, value=1),
         "weight_2": numbers("weight w2", -2, 2, value=-1),
         "bias": numbers("bias b", -1, 1, step=0.5, value=0),
-        "activation": choice("activation f", ["sigmoid", "tanh"]),
+        "activation": choice("activation f", ["sigmoid", "tanh"], value="tanh"),
     }
     return Explorer(neuron_figure(), controls, name="One neuron as a line in the plane", part=part)
 
@@ -178,90 +170,118 @@ def activation_explorer() -> Explorer:
     return Explorer(activation_figure(), controls, name="Activation functions and their derivatives")
 
 
-@functools.lru_cache(maxsize=256)
-def trained_network(
-    data_set: str,
-    noise: float,
-    hidden: tuple[int, ...],
-    activation: str,
-    learning_rate: float,
-    weight_decay: float,
-    seed: int,
-) -> tuple[Any, ...]:
-    """Return (layers, losses, training points, their labels, new points, their labels) of one setting, remembered."""
-    points, labels = load_toy_2d(data_set, noise=noise, seed=seed)
-    new_points, new_labels = load_toy_2d(data_set, noise=noise, seed=1000 + seed, samples=NEW_POINTS)
-    layers = build_mlp((2, *hidden, 2), activation=activation, seed=seed, dtype="float32")
-    training = {"steps": STEPS, "learning_rate": learning_rate, "weight_decay": weight_decay}
-    layers, losses = train_mlp(layers, points, labels, activation=activation, **training)
-    return layers, losses, points, labels, new_points, new_labels
+@functools.cache
+@THREADS.wrap(limits=1)
+def fold_course(data_set: str, neurons: int) -> tuple[list[Layers], np.ndarray, np.ndarray]:
+    """Return a 2-n-2 network of tanh (seed 0) at `FOLD_STEPS`, and losses and accuracies on new points (steps, 10 runs)."""
+    drawn = [load_toy_2d(data_set, samples=POINTS, seed=run) for run in range(RUNS)]
+    new = [load_toy_2d(data_set, samples=500, seed=1000 + run) for run in range(RUNS)]
+    (points, labels), new = map(np.stack, zip(*drawn, strict=True)), list(map(np.stack, zip(*new, strict=True)))
+    layers, networks, losses, accuracies = build_mlp((2, neurons, 2), seed=range(RUNS)), [], [], []
+    training = training_steps(layers, points, labels, learning_rate=0.03)
+    for step, (now, loss) in enumerate(islice(training, FOLD_STEPS[-1] + 1)):
+        if step in FOLD_STEPS:
+            networks.append([(weights[0].copy(), bias[0, 0].copy()) for weights, bias in now])
+            losses.append(loss)
+            accuracies.append(accuracy(now, *new, activation="tanh"))
+    return networks, np.array(losses), np.array(accuracies)
 
 
-def network_figure() -> Draw:
-    """Return `draw(**setting, part)`: what a trained network says about every place, and its loss during training."""
-    grid = plane_places(70).astype("float32")
-    figure = Figure(figsize=(9.6, 4.0), layout="constrained")
-    plane, curve = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    image = plot_plane(np.zeros((70, 70)), ax=plane)
-    figure.colorbar(image, ax=plane, label="probability of the squares")
-    plane.set(title="what the network says")
-    marks = plot_points(np.zeros((2, 2)), np.array([0, 1]), ax=plane)
-    (loss_line,) = curve.plot(np.arange(1, STEPS + 1), np.ones(STEPS), color=PALETTE[0])
-    curve.set(yscale="log", ylim=(1e-4, 10), xlabel="training step", ylabel="training loss", title="training")
-    live = LiveFigure(figure, moving=[image, *marks, loss_line])
+def hidden_view(layers: Layers, points: np.ndarray, *, before: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return points (n, 2) as the output sees them, and the second direction: what matters to the answer, and what doesn't.
 
-    def draw(hidden_layers: int, neurons: int, activation: str, part: str = "training", **setting: Any) -> Drawing:
-        hidden = (neurons,) * hidden_layers
-        layers, losses, *data = trained_network(hidden=hidden, activation=activation, **setting)
-        image.set_data(softmax(predict(layers, grid, activation=activation))[:, 1].reshape(70, 70))
-        points, labels = data[:2] if part == "training" else data[2:]
-        for label, mark in enumerate(marks):
-            mark.set_offsets(points[labels == label][:100])
-        loss_line.set_ydata(np.maximum(losses, 1e-4))
-        return live, _network_sentence(layers, losses, data, activation)
+    Across is the distance from the plane in hidden space at which the answer turns; upwards the hidden direction along it in
+    which the points spread most, with its sign as in `before`. A hidden layer of one neuron has no such direction: 0.
+    """
+    hidden, (weights, bias) = forward(layers, points)[-2], layers[-1]
+    normal, offset = weights[:, 1] - weights[:, 0], bias[1] - bias[0]
+    length = np.linalg.norm(normal)
+    along = hidden - hidden.mean(axis=0)
+    along = along - np.outer(along @ normal, normal) / length**2
+    direction = np.linalg.svd(along, full_matrices=False)[2][0] * (len(normal) > 1)
+    if before is not None and direction @ before < 0:
+        direction = -direction
+    return np.stack([(hidden @ normal + offset) / length, along @ direction], axis=1), direction
+
+
+@functools.cache
+def seen_by_the_output(data_set: str, neurons: int) -> list[np.ndarray]:
+    """Return `hidden_view` of the points at every step, turned alike and scaled to the frame from -1 to 1."""
+    points, views, direction = load_toy_2d(data_set, samples=POINTS)[0][:SHOWN], [], None
+    for layers in reversed(fold_course(data_set, neurons)[0]):  # from the end, where the direction is clearest
+        view, direction = hidden_view(layers, points, before=direction)
+        views.insert(0, view)
+    pixels = (76, 92)  # half the frame: marks on whole pixels make a film half as large
+    return list(np.round(np.array(views) / (1.1 * np.abs(views).max(axis=(0, 1)) + 1e-9) * pixels) / pixels)
+
+
+def folds_figure() -> Draw:
+    """Return `draw(data_set, neurons, step)`: the answer, each neuron's map, the points in hidden space, the loss."""
+    panels = {data_set: _fold_panels(data_set) for data_set in FOLD_DATA}
+
+    def draw(data_set: str, neurons: int, step: int) -> Drawing:
+        (networks, losses, accuracies), place = fold_course(data_set, neurons), FOLD_STEPS.index(step)
+        plane, row, circles, squares, cursor = panels[data_set].moving
+        hidden, answer = forward(networks[place], plane_places(MAP))[1:]
+        plane.set_data(2 * softmax(answer)[:, 1].reshape(MAP, MAP) - 1)
+        tiles = np.full((max(FOLD_WIDTHS), MAP + 2, MAP), np.nan)
+        tiles[:neurons, 2:] = hidden.T.reshape(neurons, MAP, MAP).swapaxes(1, 2)
+        row.set_data(tiles.reshape(-1, MAP).T)
+        labels, seen = load_toy_2d(data_set, samples=POINTS)[1][:SHOWN], seen_by_the_output(data_set, neurons)[place]
+        for label, marks in enumerate((circles, squares)):
+            marks.set_data(*seen[labels == label].T)
+        cursor.set_data([place], [losses[place, 0]])
+        right, worst = accuracies[place][0], accuracies[place].min()
+        mean, low, high = paired_interval(accuracies[place])
+        return panels[data_set], (
+            f"{data_set}, {neurons} neuron{'s' * (neurons != 1)}, step {step}: right on {right:.0%} of 500 "
+            f"new points. Ten starts: {mean:.0%} on average ({low:.0%} to {high:.0%}), at worst {worst:.0%}."
+        )
 
     return draw
 
 
-def keras_code(**setting: Any) -> str:
-    """Return a Keras program that trains the same network: same data, sizes, optimizer and number of steps."""
-    activation, neurons = setting["activation"], setting["neurons"]
-    hidden = f'    keras.layers.Dense({neurons}, activation="{activation}"),\n' * setting["hidden_layers"]
-    return (
-        "import keras\n\nfrom helpers.data import load_toy_2d\n\n"
-        f'points, labels = load_toy_2d("{setting["data_set"]}", noise={setting["noise"]:g}, seed={setting["seed"]})\n'
-        f"keras.utils.set_random_seed({setting['seed']})\n"
-        f"model = keras.Sequential([\n    keras.Input((2,)),\n{hidden}    keras.layers.Dense(2),\n])\n"
-        "model.compile(\n"
-        f"    optimizer=keras.optimizers.AdamW({setting['learning_rate']:g}, weight_decay={setting['weight_decay']:g}),\n"
-        "    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),\n"
-        '    metrics=["accuracy"],\n)\n'
-        f"history = model.fit(points, labels, batch_size=len(points), epochs={STEPS}, verbose=0)\n"
-    )
+def _fold_panels(data_set: str) -> LiveFigure:
+    """Return the figure of one data set, in which two images of maps, two kinds of marks and a cursor move."""
+    figure, (points, labels) = Figure(figsize=(9.0, 3.7)), load_toy_2d(data_set, samples=POINTS)
+    data, plane, space, curve = (figure.add_axes((left, 0.4, 0.17, 0.5)) for left in (0.06, 0.29, 0.53, 0.79))
+    row = figure.add_axes((0.03, 0.01, 0.95, 0.19))
+    row.set_axis_off()
+    figure.text(0.03, 0.22, "what each hidden neuron answers, from -1 (orange) to 1 (purple)", fontsize=9)
+    images = [plot_plane(np.zeros((MAP, MAP)), limits=(-1, 1), ax=axes) for axes in (plane, row)]
+    for image in images:
+        image.set(interpolation="nearest", cmap=ListedColormap(colormaps["PuOr"](np.linspace(0.2, 0.8, 7))))
+    images[1].set_extent((0, max(FOLD_WIDTHS) * (MAP + 2), 0, MAP))
+    plot_points(points, labels, size=9, ax=data)
+    data.set(title="the points", xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE), aspect="equal")
+    plane.set(title="the answer", xlabel="input x1")
+    space.set(title="seen by the output", xlabel="circles | squares", xlim=(-1, 1), ylim=(-1, 1), xticks=[], yticks=[])
+    space.axvline(0, color="black", linestyle="--", linewidth=1)
+    for neurons, style in zip(FOLD_WIDTHS, ("-", "--", "-.", ":", "-"), strict=True):
+        curve.plot(
+            fold_course(data_set, neurons)[1][:, 0], style, linewidth=1.2, color=PALETTE[neurons % 5], label=f"{neurons}"
+        )
+    curve.legend(title="neurons", fontsize=7, title_fontsize=7, loc="lower left")
+    curve.set(title="loss", xlabel="step", ylim=(0, 1.1))
+    curve.set_xticks(range(0, len(FOLD_STEPS), 6), [str(step) for step in FOLD_STEPS[::6]])
+    look = {"linestyle": "none", "antialiased": False, "markeredgewidth": 0}
+    moving = [*space.plot([], [], "o", color=PALETTE[1], markersize=5, **look)]
+    moving += [*space.plot([], [], "s", color="black", markersize=4, **look)]
+    return LiveFigure(figure, moving=[*images, *moving, *curve.plot([], [], "o", color="black", markersize=6)])
 
 
-def network_explorer() -> Explorer:
-    """Return an explorer of a network that is trained anew, in NumPy, for every setting: data, shape, training."""
+def folds_explorer() -> Explorer:
+    """Return an explorer of data set, neurons and training step: how a hidden layer folds the plane."""
     controls = {
-        "data_set": choice("data set", ["moons", "circles", "xor", "spiral", "blobs"]),
-        "noise": choice("noise", [0.0, 0.1, 0.2, 0.3, 0.5], value=0.2),
-        "hidden_layers": choice("hidden layers", [0, 1, 2, 3], value=1),
-        "neurons": choice("neurons in each", [1, 2, 3, 4, 8, 16], value=2),
-        "activation": choice("activation f", NAMES, value="tanh"),
-        "learning_rate": choice("learning rate", [0.001, 0.003, 0.01, 0.03, 0.1, 0.3], value=0.03),
-        "weight_decay": choice("weight decay", [0.0, 0.01, 0.1, 0.3, 1.0]),
-        "seed": choice("seed", list(range(10))),
-        "part": choice("points shown", ["training", "new"]),
+        "data_set": choice("data set", FOLD_DATA),
+        "neurons": choice("hidden neurons", FOLD_WIDTHS, value=2),
+        "step": choice("step", FOLD_STEPS, kind="time"),
     }
-    part = {
-        "data_set": choice("data set", ["moons", "spiral"]),
-        "noise": choice("noise", [0.2, 0.5]),
-        "hidden_layers": choice("hidden layers", [1, 2, 3]),
-        "neurons": choice("neurons in each", [2, 4, 8, 16]),
-        "learning_rate": choice("learning rate", [0.03, 0.3]),
-    }
-    name = "A network on points in the plane"
-    return Explorer(network_figure(), controls, name=name, part=part, code=keras_code)
+    shares = [fold_course("circles", neurons)[2][-1].mean() for neurons in FOLD_WIDTHS]
+    enough = next(neurons for neurons, share in zip(FOLD_WIDTHS, shares, strict=True) if share > 0.9)
+    question = "Circles inside a ring: how many hidden neurons are needed for 90 % of new points, on average of ten starts?"
+    guess = Guess(question, choice("my guess", FOLD_WIDTHS), f"{enough}")
+    return Explorer(folds_figure(), controls, name="How a hidden layer folds the plane", guess=guess)
 
 
 def _neuron_sentence(weights: np.ndarray, bias: float, right: int, count: int) -> str:
@@ -271,16 +291,4 @@ def _neuron_sentence(weights: np.ndarray, bias: float, right: int, count: int) -
     return (
         f"Line {weights[0]:g} x1 {weights[1]:+g} x2 {bias:+g} = 0. Squares are wanted where the weighted sum is "
         f"positive, on the side of the arrow: {right} of {count} points are right."
-    )
-
-
-def _network_sentence(layers: Layers, losses: np.ndarray, data: Sequence[np.ndarray], activation: str) -> str:
-    """Return the size of the network, its accuracy on training and new points, and its loss, in words."""
-    answers = [predict(layers, points, activation=activation).argmax(axis=1) for points in data[::2]]
-    train, new = (np.mean(given == labels) for given, labels in zip(answers, data[1::2], strict=True))
-    sizes = "-".join(str(part) for part in (2, *(bias.size for _, bias in layers)))
-    weights = sum(part.size for layer in layers for part in layer)
-    return (
-        f"A {sizes} network, {weights} parameters, after {STEPS} steps: right on {train:.0%} of the "
-        f"{len(data[0])} training points and on {new:.0%} of {NEW_POINTS} new ones; loss {losses[-1]:.3f}."
     )

@@ -1,146 +1,106 @@
-"""The explorers of notebook 03, which look up runs trained before: methods of transfer, and the strength of L2-SP."""
+"""The explorer of notebook 03: eight neurons of a small network while it learns UCI digits, from three different starts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from itertools import islice
 
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib import colormaps
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from scipy.stats import t
 
-from helpers.explorers.shell import Draw, Explorer, Guess, LiveFigure, choice
+from helpers.data import draw_labelled, held_out, split_digit_pair
+from helpers.evaluation import paired_interval
+from helpers.explorers.shell import Draw, Drawing, Explorer, Guess, LiveFigure, choice
+from helpers.networks import THREADS, Layers, accuracy, build_weights, train, training_steps
 from helpers.plots import PALETTE
 
-SCRATCH = "from scratch"
-MethodRuns = Mapping[tuple[str, str, int, int], np.ndarray]
-StrengthRuns = Mapping[tuple[str, float, int], tuple[np.ndarray, np.ndarray]]
+SIZES, RUNS, RATE = (64, 8, 10), 10, 0.01
+STEPS = (0, 1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 55, 75, 100, 130, 170, 220, 280, 340, 400)
+COUNTS = (1, 2, 10, 50)
+STARTS = {"from scratch": 0, "MNIST, free": 0, "MNIST, frozen": 1}  # how many layers are frozen
 
 
-def methods_explorer(grid: MethodRuns, *, steps: Sequence[int], counts: Sequence[int]) -> Explorer:
-    """Return an explorer of label count, frozen layers, output layer and pictures: accuracy over steps and over labels.
+@functools.cache
+def source_weights() -> Layers:
+    """Return ten small networks after 1,000 steps on 4,500 MNIST digits."""
+    digits = split_digit_pair()
+    new = build_weights(SIZES, seeds=range(RUNS))
+    return train(new, digits.source_images, digits.source_labels, steps=1000, learning_rate=0.005).weights
 
-    `grid` holds accuracies (runs, len(steps)) by (pictures, output layer, frozen layers, labels per class); for all
-    pictures, `SCRATCH` and 0 have to be there, too. Names of more than ten letters don't fit beside a slider.
-    """
+
+@functools.cache
+@THREADS.wrap(limits=1)
+def neuron_course(start: str, labels_per_class: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first layer of run 0 (steps, 64, 8) and accuracies (steps, runs), at `STEPS` of training on UCI digits."""
+    target = split_digit_pair()
+    examples = draw_labelled(target.target_images, target.target_labels, labels_per_class=labels_per_class, runs=RUNS)
+    others = held_out(target.target_images, target.target_labels, runs=RUNS)
+    weights = build_weights(SIZES, seeds=range(100, 100 + RUNS)) if start == "from scratch" else source_weights()
+    settings = {"activation": "relu", "learning_rate": RATE, "batch_size": 64, "frozen": STARTS[start]}
+    neurons, accuracies = [], []
+    for step, (layers, _) in enumerate(islice(training_steps(weights, *examples, **settings), STEPS[-1] + 1)):
+        if step in STEPS:
+            neurons.append(layers[0][0][0].copy())
+            accuracies.append(accuracy(layers, *others))
+    return np.stack(neurons), np.stack(accuracies)
+
+
+def neurons_figure() -> Draw:
+    """Return `draw(start, labels_per_class, step)`: the weights of eight neurons as pictures, and accuracy over steps."""
+    panels = {count: _panels(count) for count in COUNTS}
+
+    def draw(start: str, labels_per_class: int, step: int) -> Drawing:
+        live, place = panels[labels_per_class], STEPS.index(step)
+        (*images, cursor), (neurons, accuracies) = live.moving, neuron_course(start, labels_per_class)
+        for image, weights in zip(images, neurons[place].T, strict=True):
+            image.set_data(weights.reshape(8, 8))
+        cursor.set_xdata([place, place])
+        moved = np.linalg.norm(neurons[place] - neurons[0]) / np.linalg.norm(neurons[0])
+        mean, low, high = paired_interval(accuracies[place])
+        return live, (
+            f"{start}, {per_class(labels_per_class)}, after {step} step{'s' * (step != 1)}: the eight neurons have moved by "
+            f"{moved:.0%} of their length. Accuracy {mean:.2f} on average of ten runs ({low:.2f} to {high:.2f})."
+        )
+
+    return draw
+
+
+def _panels(labels_per_class: int) -> LiveFigure:
+    """Return the figure of one label count, in which eight pictures and a cursor move, in this order."""
+    figure = Figure(figsize=(9.2, 3.4), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
+    left.suptitle("weights of the eight neurons (orange: ink counts against, purple: for)", fontsize=9)
+    tiles = left.subplots(2, 4).ravel()
+    limits = {"cmap": colormaps["PuOr"].resampled(11), "vmin": -1.5, "vmax": 1.5, "interpolation": "nearest"}
+    images = [tile.imshow(np.zeros((8, 8)), **limits) for tile in tiles]
+    for tile in tiles:
+        tile.set_axis_off()
+    curve, places = right.subplots(), np.arange(len(STEPS))
+    for start, look, color in zip(STARTS, ("s-", "o-", "^-"), (1, 0, 2), strict=True):
+        means = neuron_course(start, labels_per_class)[1].mean(axis=1)
+        curve.plot(places, means, look, markersize=3.5, color=PALETTE[color], label=start)
+    curve.set(xlabel="steps of training", ylabel="accuracy, mean of ten runs", ylim=(0, 1.01))
+    curve.set_xticks(places[::3], [str(step) for step in STEPS[::3]])
+    curve.legend(loc="lower right")
+    return LiveFigure(figure, moving=[*images, curve.axvline(0, color="black", linewidth=1)])
+
+
+def per_class(count: int) -> str:
+    """Return a number of labels in words."""
+    return f"{count} label{'s' * (count != 1)} per class"
+
+
+def neurons_explorer() -> Explorer:
+    """Return an explorer of three starts, label counts and steps: which neurons change, and is it worth it?"""
     controls = {
-        "labels_per_class": choice("labels per class", list(counts)),
-        "frozen": choice("frozen layers", sorted({key[2] for key in grid})),
-        "output": choice("output layer", list(dict.fromkeys(key[1] for key in grid if key[1] != SCRATCH))),
-        "pictures": choice("pictures", list(dict.fromkeys(key[0] for key in grid))),
+        "start": choice("start", list(STARTS), value="MNIST, free"),
+        "labels_per_class": choice("labels per class", COUNTS),
+        "step": choice("step", STEPS, kind="time"),
     }
-    name = "Transfer against training from scratch on the digits of the target task"
-    start = {key: control.values[control.start] for key, control in controls.items()}
-    ends = [grid[start["pictures"], *key, counts[0]][:, -1] for key in ((SCRATCH, 0), (start["output"], start["frozen"]))]
+    ends = [neuron_course(start, COUNTS[-1])[1][-1] for start in ("MNIST, frozen", "from scratch")]
     question = (
-        f"Pictures {start['pictures']}, output layer {start['output']}, {start['frozen']} frozen layers, {counts[0]} labels "
-        "per class: by how much is transfer ahead of training from scratch?"
+        f"{per_class(COUNTS[-1])}, after {STEPS[-1]} steps: how far is the network with MNIST's eight neurons, frozen, "
+        "from the one that started from scratch?"
     )
     gains = [(f"{gain / 20:+.2f}", gain) for gain in range(-8, 9)]
-    guess = Guess(question, choice("my guess", gains, value=0), f"{(ends[1] - ends[0]).mean():+.2f}")
-    return Explorer(_methods_figure(grid, steps, counts), controls, name=name, guess=guess)
-
-
-def strength_explorer(grid: StrengthRuns, *, strengths: Sequence[float], counts: Sequence[int]) -> Explorer:
-    """Return an explorer of the strength of L2-SP: accuracy, and how far the weights went from the source.
-
-    `grid` holds (accuracies (runs,), distances (runs,)) by (pictures, strength, labels per class).
-    """
-    controls = {
-        "strength": choice("strength", [(f"{value:g}", value) for value in strengths]),
-        "labels_per_class": choice("labels per class", list(counts)),
-        "pictures": choice("pictures", list(dict.fromkeys(key[0] for key in grid))),
-    }
-    name = "The strength of L2-SP, the pull towards the weights of the source"
-    pictures, most = controls["pictures"].values[0], counts[-1]
-    strongest, none = (grid[pictures, value, most][0].mean() for value in (strengths[-1], strengths[0]))
-    question = (
-        f"Pictures {pictures}, {most} labels per class: what does the pull of strength {strengths[-1]:g} change in the mean "
-        f"accuracy, against {strengths[0]:g}?"
-    )
-    changes = [(f"{change / 50:+.2f}", change) for change in range(-5, 6)]
-    guess = Guess(question, choice("my guess", changes, value=0), f"{strongest - none:+.3f}")
-    return Explorer(_strength_figure(grid, strengths), controls, name=name, guess=guess)
-
-
-def _methods_figure(grid: MethodRuns, steps: Sequence[int], counts: Sequence[int]) -> Draw:
-    figure = Figure(figsize=(9.6, 4.0), layout="constrained")
-    over_steps, over_labels = figure.subplots(1, 2)
-    _style(over_steps, steps, xlabel="steps of training", title="training, at this label count")
-    _style(over_labels, counts, xlabel="labels per class", title="end of training")
-    over_labels.set_ylim(_floor(values[:, -1] for values in grid.values()), 1.01)
-    series = [
-        _add_series(axes, len(places), style, color=color, label=label)
-        for axes, places in ((over_steps, steps), (over_labels, counts))
-        for style, color, label in (("s-", PALETTE[1], SCRATCH), ("o-", PALETTE[0], "transfer, as chosen"))
-    ]
-    over_steps.legend(loc="lower right")
-    over_labels.legend(loc="lower right")
-    live = LiveFigure(figure, moving=sum(series, []))
-
-    def draw(labels_per_class: int, frozen: int, output: str, pictures: str) -> tuple[LiveFigure, str]:
-        keys = ((pictures, SCRATCH, 0), (pictures, output, frozen))
-        ends = [np.stack([grid[(*key, count)][:, -1] for count in counts], axis=1) for key in keys]
-        shown, place = [*(grid[(*key, labels_per_class)] for key in keys), *ends], list(counts).index(labels_per_class)
-        for lines, values, ring_at in zip(series, shown, ([], [], [], [place]), strict=True):
-            _move_series(lines, values, ring_at=ring_at)
-        scratch, transfer = (end[:, place] for end in ends)
-        gain, verdict = transfer - scratch, "no clear difference"
-        margin = t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain))
-        if abs(gain.mean()) > margin:
-            verdict = "transfer helps" if gain.mean() > 0 else "negative transfer"
-        return live, (
-            f"{labels_per_class} labels per class: transfer {transfer.mean():.3f}, from scratch {scratch.mean():.3f}; "
-            f"difference {gain.mean():+.3f} ± {margin:.3f} (95 % interval), transfer ahead in {(gain > 0).sum()} of "
-            f"{len(gain)} runs: {verdict}."
-        )
-
-    return draw
-
-
-def _strength_figure(grid: StrengthRuns, strengths: Sequence[float]) -> Draw:
-    figure = Figure(figsize=(9.6, 3.8), layout="constrained")
-    panels, names = figure.subplots(1, 2), [f"{value:g}" for value in strengths]
-    _style(panels[0], names, xlabel="strength of the pull", title="accuracy at the end")
-    _style(panels[1], names, xlabel="strength of the pull", title="distance from the source weights")
-    panels[0].set_ylim(_floor(right for right, _ in grid.values()), 1.01)
-    panels[1].set(ylabel="distance (Euclidean)", ylim=(0, 1.08 * max(far.max() for _, far in grid.values())))
-    looks = zip(panels, ("o-", "s-"), PALETTE, strict=False)
-    series = [_add_series(axes, len(strengths), style, color=color) for axes, style, color in looks]
-    live = LiveFigure(figure, moving=sum(series, []))
-
-    def draw(strength: float, labels_per_class: int, pictures: str) -> tuple[LiveFigure, str]:
-        columns = [grid[pictures, other, labels_per_class] for other in strengths]
-        for lines, values in zip(series, zip(*columns, strict=True), strict=True):
-            _move_series(lines, np.stack(values, axis=1), ring_at=[list(strengths).index(strength)])
-        right, far = (values.mean() for values in grid[pictures, strength, labels_per_class])
-        return live, (
-            f"strength {strength:g}, {labels_per_class} labels per class: mean accuracy {right:.3f}; the hidden layers "
-            f"end {far:.2f} away from the source on average."
-        )
-
-    return draw
-
-
-def _add_series(axes: Axes, places: int, style: str, **look: str) -> list[Line2D]:
-    """Return a dash for each run and place, the mean of the runs in the given style, and a ring around one place."""
-    dashes = axes.plot([], [], "_", color=look["color"], alpha=0.5)
-    mean = axes.plot(range(places), np.zeros(places), style, **look)
-    return dashes + mean + axes.plot([], [], "o", markersize=16, markerfacecolor="none", color="black")
-
-
-def _move_series(series: list[Line2D], values: np.ndarray, *, ring_at: list[int]) -> None:
-    """Show values (runs, places) with what `_add_series` returned."""
-    dashes, mean, ring = series
-    dashes.set_data(np.indices(values.shape)[1].ravel(), values.ravel())
-    mean.set_ydata(values.mean(axis=0))
-    ring.set_data(ring_at, values[:, ring_at].mean(axis=0))
-
-
-def _style(axes: Axes, places: Sequence[object], *, xlabel: str, title: str) -> None:
-    axes.set(xlabel=xlabel, ylabel="accuracy", title=title, ylim=(0, 1.02))
-    axes.set_xticks(range(len(places)), [str(place) for place in places])
-
-
-def _floor(accuracies: Iterable[np.ndarray]) -> float:
-    """Return the lower end of an axis that shows all accuracies: a multiple of 0.1 below the smallest."""
-    return max(0.0, np.floor(10 * min(values.min() for values in accuracies) - 0.2) / 10)
+    guess = Guess(question, choice("my guess", gains, value=0), f"{paired_interval(ends[0] - ends[1])[0]:+.2f}")
+    return Explorer(neurons_figure(), controls, name="Eight neurons, three starts: which would you keep?", guess=guess)

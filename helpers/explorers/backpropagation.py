@@ -157,8 +157,7 @@ def _draw_graph(graph: Axes) -> tuple[dict, dict, dict, Text]:
         graph.text(x, y - 0.82, FORMULAS.get(name, ""), fontsize=8, color="0.35", **centre)
         values_of[name] = graph.text(x, y - 0.25, "", fontsize=9, color=FORWARD, **centre)
         if name not in ("x", "L"):
-            blame_of[name] = graph.text(
-                x, y + (-1.3 if name == "h" else -0.9 if name == "w3" else 0.85), "", fontsize=10, color=BACKWARD, **centre
-            )
+            height = {"h": -1.3, "w3": -0.9}.get(name, 0.85)
+            blame_of[name] = graph.text(x, y + height, "", fontsize=10, color=BACKWARD, **centre)
     product = graph.text(7.9, 2.4, "", fontsize=12, color=BACKWARD, weight="bold", **centre)
     return values_of, blame_of, arrows, product

@@ -151,7 +151,7 @@ def training_steps(
 
     A step sees all examples, or `batch_size` at random, in the precision of the layers; the first `frozen` layers stay.
     `optimizer` is "adam" (Kingma and Ba, 2015), "momentum" (Polyak, 1964) or "gradient_descent". `weight_decay` takes the
-    share learning_rate * weight_decay off every weight and bias, as AdamW of Keras does (Loshchilov and Hutter, 2019). `l2_sp`
+    share learning_rate * weight_decay off every weight and bias, as AdamW of Keras does (Loshchilov, Hutter, 2019). `l2_sp`
     adds half of it times the squared distance of trained hidden layers from their start (Li, Grandvalet and Davoine, 2018).
     """
     _check_choice("optimizer", optimizer, ("adam", "momentum", "gradient_descent"))

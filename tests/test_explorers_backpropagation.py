@@ -54,7 +54,9 @@ def test_the_blame_of_h_is_a_sum_of_two():
 
 
 def test_every_control_changes_the_picture_and_bears_its_ends(explorer):
-    films.check_controls(explorer)
+    films.check_controls(explorer, same=("learning_rate",))  # before the first step it changes nothing
+    pictures = [explorer.frame(step=3, learning_rate=rate).pixels for rate in (0.1, 2.0)]
+    assert not np.array_equal(*pictures)
 
 
 def test_the_film_shows_what_is_drawn(explorer):

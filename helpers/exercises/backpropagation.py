@@ -114,9 +114,7 @@ def check_send_blame(answer: Any) -> None:
     a = _Value(2.0)
     b = _Value(4.0, (a, 2.0))
     call(lambda value: answer(value) or "done", _Value(16.0, (b, 4.0), (b, 4.0)))
-    said = (
-        "right for one message, but not for the two that b * b sends to b = 2 a. Do you pass on the whole gradient so far?"
-    )
+    said = "right for one message, not for the two that b * b sends to b = 2 a. Do you pass on the whole gradient so far?"
     hint_if(a.gradient != 16, said)
 
 

@@ -85,30 +85,28 @@ def check_momentum(answer: Any) -> None:
         return step
 
     wrong = [
-        (form(inside=True), "that is plain gradient descent: the velocity is kept but never used."),
+        (form(inside=True), "that is plain gradient descent. The old velocity is forgotten, or it is never used."),
         (form(sign=-1.0), "you walk uphill: take the velocity away."),
         (form(new=0.1), "you average: 0.1 times the gradient. Here the new gradient is added whole."),
         (form(keep=1.0), "nothing is ever forgotten. Keep 0.9 of the velocity."),
-        (form(keep=0.0), "nothing is remembered: the old velocity is missing."),
     ]
     _two_moves(answer, form(), wrong, arguments=1)
 
 
 @exercise("a mean of the gradients, divided by the size that they usually have.")
 def check_adam(answer: Any) -> None:
-    def form(*, corrected: bool = True, root: bool = True, squared: bool = True, sign: float = 1.0) -> Any:
+    def form(*, corrected: bool = True, root: float = 0.5, power: int = 2, sign: float = 1.0) -> Any:
         def step(weights: Any, gradient: Any, mean: Any, square: Any, number: int, rate: float) -> Any:
-            mean = 0.9 * mean + 0.1 * gradient
-            square = 0.999 * square + 0.001 * (gradient**2 if squared else gradient)
-            m, s = (mean / (1 - 0.9**number), square / (1 - 0.999**number)) if corrected else (mean, square)
-            return weights - sign * rate * m / ((np.sqrt(np.abs(s)) if root else s) + 1e-7), mean, square
+            mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**power
+            rate *= np.sqrt(1 - 0.999**number) / (1 - 0.9**number) if corrected else 1
+            return weights - sign * rate * mean / (np.abs(square) ** root + 1e-7), mean, square
 
         return step
 
     wrong = [
         (form(corrected=False), "the corrections are missing: both means start at 0 and are too small in the first steps."),
-        (form(root=False), "the root is missing: divide by the square root of the mean square."),
-        (form(squared=False), "the second mean is that of the squares: gradient**2."),
+        (form(root=1), "the root is missing: divide by the square root of the mean square."),
+        (form(power=1), "the second mean is that of the squares: gradient**2."),
         (form(sign=-1.0), "you walk uphill: take the move away."),
     ]
     _two_moves(answer, form(), wrong, arguments=2)

@@ -75,7 +75,6 @@ def plot_ends(ends: Mapping[int, np.ndarray], *, stuck: float) -> Axes:
         axes.plot(range(1, len(losses) + 1), np.sort(losses), marker, label=f"{hidden} hidden neurons")
     axes.axhline(stuck, color="0.4", linestyle=":", label="half of the points undecided")
     axes.set(xlabel="start, sorted by its end", ylabel="loss at the end", ylim=(-0.02, 0.45))
-    axes.set_xticks(range(1, len(losses) + 1))
     axes.legend(loc="center left")
     return axes
 

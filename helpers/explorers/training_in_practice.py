@@ -74,7 +74,7 @@ def plot_ends(ends: Mapping[int, np.ndarray], *, stuck: float) -> Axes:
     for (hidden, losses), marker in zip(ends.items(), MARKERS, strict=False):
         axes.plot(range(1, len(losses) + 1), np.sort(losses), marker, label=f"{hidden} hidden neurons")
     axes.axhline(stuck, color="0.4", linestyle=":", label="half of the points undecided")
-    axes.set(xlabel="start, sorted by its end", ylabel="loss at the end", ylim=(-0.02, 0.45))
+    axes.set(xlabel="start, sorted by its end", ylabel="loss at the end", ylim=(-0.02, 0.75))
     axes.legend(loc="center left")
     return axes
 

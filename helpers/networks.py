@@ -150,11 +150,11 @@ def training_steps(
     """Yield the layers and their loss before each step of training, without end; it is their arrays that change.
 
     A step sees all examples, or `batch_size` at random, in the precision of the layers; the first `frozen` layers stay.
-    `optimizer` is "adam" (Kingma and Ba, 2015) or "gradient_descent". `weight_decay` takes the share learning_rate
-    * weight_decay off every weight and bias, as AdamW of Keras does (Loshchilov and Hutter, 2019). `l2_sp` adds half of it
-    times the squared distance of trained hidden layers from their start (Li, Grandvalet and Davoine, 2018).
+    `optimizer` is "adam" (Kingma and Ba, 2015), "momentum" (Polyak, 1964) or "gradient_descent". `weight_decay` takes the
+    share learning_rate * weight_decay off every weight and bias, as AdamW of Keras does (Loshchilov, Hutter, 2019). `l2_sp`
+    adds half of it times the squared distance of trained hidden layers from their start (Li, Grandvalet and Davoine, 2018).
     """
-    _check_choice("optimizer", optimizer, ("adam", "gradient_descent"))
+    _check_choice("optimizer", optimizer, ("adam", "momentum", "gradient_descent"))
     if not 0 <= frozen <= len(layers):
         raise ValueError(f"frozen is {frozen}, but there are {len(layers)} layers: give 0 to {len(layers)}.")
     first, row = layers[0][0], _row(layers[frozen:])
@@ -168,6 +168,8 @@ def training_steps(
         move = _row(gradients)
         if l2_sp:
             move[: start.size] += l2_sp * (row[: start.size] - start)
+        if optimizer == "momentum":
+            moments[0] = move = 0.9 * moments[0] + move
         move = _adam(move, *moments, step=step, rate=learning_rate) if optimizer == "adam" else learning_rate * move
         row *= 1 - learning_rate * weight_decay
         row -= move

@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
 WRONG_ANSWERS = Path(__file__).with_name("wrong_answers")
 
 _DETAILS = re.compile(r"<details>\s*<summary>(?P<title>.*?)</summary>(?P<body>.*?)</details>", re.DOTALL)
@@ -42,6 +42,11 @@ class Exercise:
 def read(notebook: Path) -> nbformat.NotebookNode:
     """Return the notebook."""
     return nbformat.read(notebook, as_version=4)
+
+
+def topic(notebook: Path) -> str:
+    """Return the name of a notebook without its number: what its modules are called."""
+    return notebook.stem.partition("_")[2]
 
 
 def code_cells(notebook: Path) -> list[nbformat.NotebookNode]:
@@ -105,7 +110,7 @@ def wrong_answers(notebook: Path) -> dict[str, list[dict[str, str]]]:
 
 def _rows(exercise: Exercise) -> list[dict[str, str]]:
     """The rows of a number exercise, as answers: the stub with each wrong number in place of its `...`."""
-    module = f"helpers.exercises.{exercise.notebook.stem[3:]}"
+    module = f"helpers.exercises.{topic(exercise.notebook)}"
     if importlib.util.find_spec(module) is None:
         return []
     check = getattr(importlib.import_module(module), exercise.check, None)

@@ -18,7 +18,10 @@ def file(tmp_path, monkeypatch):
 
 def test_the_table_names_the_notebooks_as_they_are():
     titles = [course.read(path).cells[0].source.splitlines()[0].removeprefix("# ") for path in course.NOTEBOOKS]
-    found = [(path.stem[:2], path.stem[3:], title) for path, title in zip(course.NOTEBOOKS, titles, strict=True)]
+    found = [
+        (path.stem.partition("_")[0], course.topic(path), title)
+        for path, title in zip(course.NOTEBOOKS, titles, strict=True)
+    ]
     assert found == list(NOTEBOOKS)
 
 

@@ -1,156 +1,176 @@
-"""The explorers of notebook 02, and the calculations behind them, without a browser."""
+"""The film of notebook 02 and what it computes, and the autograd that the notebook builds, against TensorFlow."""
 
+import course
 import films
 import numpy as np
 import pytest
 
 from helpers.explorers import backpropagation as maths
-from helpers.explorers.backpropagation import depth_explorer, graph_explorer, learning_rate_explorer
-from helpers.networks import build_mlp
+from helpers.explorers.backpropagation import blame_explorer
 from helpers.plots import figure_png
 
-
-def nudged(function, weights, step=1e-6):
-    weights = np.array(weights, dtype="float64")
-    moves = step * np.eye(len(weights))
-    return np.array([(function(weights + move) - function(weights - move)) / (2 * step) for move in moves])
+NOTEBOOK = course.ROOT / "notebooks" / "02_backpropagation.ipynb"
+STEP = 1e-6
 
 
 @pytest.fixture(scope="module")
-def batch():
-    random = np.random.default_rng(0)
-    return random.random((16, 64)), np.eye(10)[np.arange(16) % 10]
+def explorer():
+    return blame_explorer()
 
 
-@pytest.fixture(scope="module")
-def explorers(batch):
-    return {"graph": graph_explorer(), "rate": learning_rate_explorer(), "depth": depth_explorer(*batch)}
+def states():
+    for rate in (0.1, 0.5, 2.0):
+        yield from maths.graph_run(learning_rate=rate)
 
 
-@pytest.mark.parametrize("weights", [(0.5, -0.5), (2.0, 3.0), (-1.0, 0.0)])
-def test_the_graph_has_the_derivatives_that_nudging_gives(weights):
-    values = maths.graph_values(*weights, x=1.3, target=0.4)
-    slopes = nudged(lambda w: maths.graph_values(*w, x=1.3, target=0.4)["L"], weights)
-    assert np.allclose([values["dL/dw1"], values["dL/dw2"]], slopes, atol=1e-7)
+def test_each_product_is_the_central_difference():
+    """In every state of the film: only what this one edge passes on is nudged."""
+    for values in states():
+        weights = {name: values[name] for name in maths.START}
+        assert values == maths.graph_values(weights)
+        for edge, (blame, slope, product) in maths.graph_messages(values).items():
+            up, down = (maths.graph_values(weights, shifts={edge: move})["L"] for move in (STEP, -STEP))
+            assert product == blame * slope
+            assert product == pytest.approx((up - down) / (2 * STEP), abs=1e-9), edge
 
 
-def test_the_graph_learns_slowly_then_well_then_not_at_all():
-    last = {rate: maths.graph_run(learning_rate=rate)[-1]["L"] for rate in (0.03, 1.0, 10.0)}
-    assert last[1.0] < 1e-6 < last[0.03] < 0.86
-    assert last[10.0] == pytest.approx(0.5, abs=1e-3)
-
-
-@pytest.mark.parametrize("surface", [maths.bowl, maths.two_valleys])
-@pytest.mark.parametrize("weights", [(-4.0, 1.5), (0.3, -2.0), (0.0, 0.0)])
-def test_surfaces_have_the_gradient_that_nudging_gives(surface, weights):
-    assert np.allclose(surface(np.array(weights))[1], nudged(lambda w: surface(w)[0], weights), atol=1e-6)
-
-
-def test_two_valleys_are_equally_deep():
-    ends = np.array([[1.5, 1.0], [-1.5, -1.0]])
-    assert np.allclose(maths.two_valleys(ends)[0], 0) and maths.two_valleys(np.zeros(2))[0] > 0.1
-
-
-def test_the_bowl_diverges_above_two_over_its_curvature():
-    losses = {rate: maths.descend("a long bowl", learning_rate=rate)[1] for rate in (0.19, 0.21)}
-    assert losses[0.19][-1] < 0.01 * losses[0.19][0]
-    assert losses[0.21][-1] > 100 * losses[0.21][0]
-
-
-def test_gradient_norms_are_those_of_plain_backpropagation(batch, monkeypatch):
-    norms = maths.gradient_norms(*batch, depth=3, activation="tanh", scale=1.0)
-    assert norms.shape == (maths.STARTS, 4) and (norms > 0).all()
-    monkeypatch.setattr(maths, "WIDTH", 1)
-    monkeypatch.setattr(maths, "STARTS", 1)
-    one = maths.gradient_norms(*batch, depth=1, activation="sigmoid", scale=1.0)
-    random = np.random.default_rng(0)
-    shapes = ((64, 1), (1, 10))
-    flat = np.concatenate([random.normal(0, 1 / np.sqrt(a), (1, a, b)).ravel() for a, b in shapes])
-
-    def loss(weights):
-        hidden = 1 / (1 + np.exp(-batch[0] @ weights[:64].reshape(64, 1)))
-        logits = hidden @ weights[64:].reshape(1, 10)
-        return (np.log(np.exp(logits).sum(axis=1)) - (logits * batch[1]).sum(axis=1)).mean()
-
-    slopes = nudged(loss, flat)
-    assert np.allclose(one[0], [np.linalg.norm(slopes[:64]), np.linalg.norm(slopes[64:])], rtol=1e-5)
-
-
-def test_sigmoid_gradients_vanish_with_depth_and_relu_gradients_do_not(batch):
-    left = {
-        name: np.divide(*maths.gradient_norms(*batch, depth=10, activation=name, scale=1.4)[:, [0, -1]].T)
-        for name in ("sigmoid", "relu")
-    }
-    assert left["sigmoid"].max() < 1e-3 and 0.05 < left["relu"].min()
-
-
-@pytest.mark.parametrize("name", ["graph", "rate", "depth"])
-def test_every_control_changes_the_picture_and_bears_its_ends(explorers, name):
-    films.check_controls(explorers[name])
-
-
-@pytest.mark.parametrize("name", ["graph", "rate", "depth"])
-def test_the_film_shows_what_is_drawn(explorers, name):
-    films.check_film(explorers[name])
-
-
-def test_sentences_say_what_happens(explorers):
-    rate, depth, graph = explorers["rate"], explorers["depth"], explorers["graph"]
-    assert "diverges" in rate.frame(learning_rate=0.21).sentence and "arrives" in rate.frame(learning_rate=0.15).sentence
-    assert "side to side and gets no lower" in rate.frame(learning_rate=0.2).sentence
-    assert "hardly gets any lower" in rate.frame(surface="two valleys", learning_rate=1.0).sentence
-    assert "hardly begun" in rate.frame(learning_rate=0.001).sentence
-    assert "cut off" in rate.frame(learning_rate=3.0).sentence
-    deep = depth.frame(depth=20, activation="sigmoid").sentence
-    assert "smaller" in deep and "power 1" in deep
-    third = graph.frame(step=3).sentence
-    assert "After 3 steps" in third and "w1 rises" in third
-
-
-def test_sentences_give_the_numbers_of_the_calculation(explorers):
-    for rate in (0.03, 3.0):
+def test_the_blame_of_a_weight_is_the_central_difference_and_weights_move_against_it():
+    for rate in (0.1, 0.5, 2.0):
         run = maths.graph_run(learning_rate=rate)
-        for step in (0, 7, 20):
-            said = explorers["graph"].frame(step=step, learning_rate=rate).sentence
-            assert f"answers {run[step]['y']:.3g} where" in said and f"loss {run[step]['L']:.3g}" in said
-    for surface in maths.SURFACES:
-        end = maths.descend(surface, learning_rate=0.1, momentum=0.5)[1][-1]
-        assert f"{end:.2g}" in explorers["rate"].frame(surface=surface, learning_rate=0.1, momentum=0.5).sentence
+        for before, after in zip(run[:-1], run[1:], strict=True):
+            for name in maths.START:
+                weights = [{w: before[w] + move * (w == name) for w in maths.START} for move in (STEP, -STEP)]
+                up, down = (maths.graph_values(one)["L"] for one in weights)
+                assert after[name] == pytest.approx(before[name] - rate * (up - down) / (2 * STEP), abs=1e-8)
 
 
-def test_guesses_are_answered_by_what_is_calculated(explorers):
-    run = maths.graph_run(learning_rate=0.3)
-    assert explorers["graph"].guess.answer == (
-        f"w2, from -0.50 to {run[-1]['w2']:.2f}; w1 goes from 0.50 to {run[-1]['w1']:.2f}"
-    )
-    assert explorers["rate"].guess.answer == "0.21", "the first above two over the curvature of 10"
+def test_the_blame_of_h_is_a_sum_of_two():
+    messages = maths.graph_messages(maths.graph_values(maths.START))
+    parts = [messages["h", name][-1] for name in ("u", "v")]
+    assert parts[0] < 0 < parts[1] and messages["w1", "h"][0] == pytest.approx(sum(parts), abs=1e-15)
+    assert maths.total_blame(messages)["h"] == f"{parts[0]:.3f} {parts[1]:+.3f} = {sum(parts):.3f}"
+    assert maths.total_blame(messages, count=6)["h"] == f"{parts[0]:.3f}"
+    assert "h" not in maths.total_blame(messages, count=5)
 
 
-def test_an_error_is_shown_to_the_learner(explorers, monkeypatch):
-    explorer = explorers["depth"]
+def test_every_control_changes_the_picture_and_bears_its_ends(explorer):
+    films.check_controls(explorer, same=("learning_rate",))  # before the first step it changes nothing
+    pictures = [explorer.frame(step=3, learning_rate=rate).pixels for rate in (0.1, 2.0)]
+    assert not np.array_equal(*pictures)
+
+
+def test_the_film_shows_what_is_drawn(explorer):
+    assert [len(control.values) for control in explorer.controls.values()] == [10, 6, 3]
+    films.check_film(explorer)
+
+
+def test_sentences_give_the_numbers_of_the_calculation(explorer):
+    run = maths.graph_run(learning_rate=0.5)
+    for step in (0, 3, 5):
+        here, after = run[step : step + 2]
+        assert f"answers {here['y']:.3f}, 1 is wanted" in explorer.frame(step=step).sentence
+        assert f"goes from {here['L']:.3f} to {after['L']:.3f}" in explorer.frame(step=step, phase=9).sentence
+        blame, slope, product = maths.graph_messages(here)["h", "u"]
+        said = explorer.frame(step=step, phase=6).sentence
+        assert f"{blame:.3f} times local slope {slope:.3f} makes {product:.3f}. The other path" in said
+        assert "Both paths add up" in explorer.frame(step=step, phase=7).sentence
+
+
+def test_the_guess_is_answered_by_what_is_calculated(explorer):
+    before, after = maths.graph_run(learning_rate=0.5)[:2]
+    assert explorer.guess.answer.startswith("it rises" if after["w1"] > before["w1"] else "it falls")
+
+
+def test_an_error_is_shown_to_the_learner(explorer, monkeypatch):
     monkeypatch.setattr(explorer, "draw", lambda **values: 1 / 0)
     frame = explorer.frame()
     assert frame.pixels is None and "could not be drawn. ZeroDivisionError" in frame.sentence
 
 
-def test_a_plane_goes_through_its_three_networks():
-    a, b, c = (build_mlp([2, 3, 2], seed=seed) for seed in range(3))
-    for place, network in (((0, 0), a), ((1, 0), b), ((0, 1), c)):
-        mixed = maths.mix_layers(a, b, c, to_b=place[0], to_c=place[1])
-        assert all(
-            np.allclose(p, q) for left, right in zip(mixed, network, strict=True) for p, q in zip(left, right, strict=True)
-        )
-
-
 def test_pictures_are_drawn():
-    network = build_mlp([2, 2, 2])
     weights = np.linspace(-4, 4, 50)
-    pictures = [
-        maths.plot_tangent(weights, weights**2, at=-1.0, slope=-2.0),
-        maths.plot_losses({"one": [3, 2, 1], "two": [3, 2, 1]}),
-        maths.plot_ends({2: np.array([0.1, 0.3]), 8: np.array([0.0, 0.1])}, stuck=0.3),
-        maths.plot_slice(lambda layers: float((layers[0][0] ** 2).sum()), network, network, network),
-    ]
-    for axes in pictures:
+    tangent = maths.plot_tangent(weights, weights**2, at=-1.0, slope=-2.0)
+    for axes in (tangent, maths.plot_losses({"one": [3, 2, 1], "two": [3, 2, 1]})):
         assert axes.get_xlabel() and axes.get_ylabel()
         assert figure_png(axes.get_figure()).startswith(b"\x89PNG")
+
+
+@pytest.fixture(scope="module")
+def autograd():
+    """`Value` and `backpropagate`, as they stand in the notebook."""
+    names = {"np": np}
+    cells = [cell.source for cell in course.code_cells(NOTEBOOK)]
+    whole = max((source for source in cells if source.startswith("class Value")), key=len)
+    walk = next(source for source in cells if source.startswith("def backpropagate"))
+    exec(whole, names)
+    exec(walk, names)
+    assert sum(bool(line.strip()) for line in f"{whole}\n{walk}".splitlines()) <= 30
+    return names["Value"], names["backpropagate"]
+
+
+def test_the_autograd_agrees_with_tensorflow_on_two_hundred_random_graphs(autograd):
+    """Values that are used again and again, in float64: the largest relative error stays below 1e-12."""
+    import tensorflow as tf
+
+    value_of, backpropagate = autograd
+    worst = 0.0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        numbers = random.normal(size=4)
+        ours, theirs = [value_of(float(number)) for number in numbers], [tf.Variable(number) for number in numbers]
+        leaves, variables = list(ours), list(theirs)
+        with tf.GradientTape() as tape:
+            for _ in range(12):
+                first, second = random.integers(len(ours), size=2)
+                kind = random.integers(5)
+                for values, module in ((ours, None), (theirs, tf)):
+                    a, b = values[first], values[second]
+                    values.append(_combine(kind, a, b, module))
+            total = theirs[-1]
+            for one in theirs[4:-1]:
+                total = total + one
+        mine = ours[-1]
+        for one in ours[4:-1]:
+            mine = mine + one
+        backpropagate(mine)
+        slopes = np.array([float(slope) for slope in tape.gradient(total, variables, unconnected_gradients="zero")])
+        found = np.array([leaf.gradient for leaf in leaves])
+        worst = max(worst, np.abs(found - slopes).max() / np.abs(slopes).max())
+    print(f"largest relative error on 200 graphs: {worst:.1e}")
+    assert worst < 1e-12
+
+
+def _combine(kind, a, b, module):
+    """A sum, a product, a tanh, an exponential of a tanh, or a logarithm of something positive."""
+    tanh, exp, log = (
+        (module.tanh, module.exp, module.math.log) if module else (lambda v: v.tanh(), lambda v: v.exp(), lambda v: v.log())
+    )
+    if kind == 0:
+        return a + b
+    if kind == 1:
+        return tanh(a) * tanh(b)
+    return (tanh(a), exp(tanh(a)), log(exp(tanh(a)) + exp(tanh(b))))[kind - 2]
+
+
+def test_the_autograd_agrees_with_tensorflow_on_the_graphs_of_the_notebook(autograd):
+    import tensorflow as tf
+
+    value_of, backpropagate = autograd
+    a, variable = value_of(2.0), tf.Variable(2.0, dtype="float64")
+    with tf.GradientTape() as tape:
+        loss = (3 * variable) * (variable * variable)
+    backpropagate((value_of(3.0) * a) * (a * a))
+    assert a.gradient == pytest.approx(float(tape.gradient(loss, variable)), rel=1e-12) == 36
+    numbers = (1.0, 0.8, 1.0, -0.6)
+    x, w1, w2, w3 = ours = [value_of(number) for number in numbers]
+    h = (w1 * x).tanh()
+    error = (w2 * h).tanh() + (w3 * h).tanh() + value_of(-1.0)
+    backpropagate(value_of(0.5) * error * error)
+    variables = [tf.Variable(number, dtype="float64") for number in numbers]
+    with tf.GradientTape() as tape:
+        hidden = tf.tanh(variables[1] * variables[0])
+        loss = 0.5 * (tf.tanh(variables[2] * hidden) + tf.tanh(variables[3] * hidden) - 1) ** 2
+    slopes = [float(slope) for slope in tape.gradient(loss, variables)]
+    assert [one.gradient for one in ours] == pytest.approx(slopes, rel=1e-12)
+    messages = maths.graph_messages(maths.graph_values(maths.START))
+    assert [messages[edge][-1] for edge in (("w1", "h"), ("w2", "u"), ("w3", "v"))] == pytest.approx(slopes[1:], rel=1e-12)

@@ -97,7 +97,7 @@ def test_squared_error_takes_a_row_for_a_column():
     assert loss == pytest.approx(0.5 * (1 + 0 + 4) / 3) and gradient.shape == (3, 1)
 
 
-@pytest.mark.parametrize("optimizer, rate", [("adam", 0.03), ("gradient_descent", 0.5)])
+@pytest.mark.parametrize("optimizer, rate", [("adam", 0.03), ("momentum", 0.05), ("gradient_descent", 0.5)])
 def test_training_learns_and_leaves_the_given_layers_alone(optimizer, rate):
     points, labels = load_toy_2d("moons", noise=0.1)
     layers = build_mlp((2, 8, 2), dtype="float32")
@@ -269,7 +269,8 @@ def test_activations_are_those_of_keras(activation):
     assert np.allclose(ACTIVATIONS[activation][0](z), theirs, atol=1e-5)
 
 
-def test_adam_with_weight_decay_takes_the_steps_of_keras():
+@pytest.mark.parametrize("name", ["adam", "momentum"])
+def test_adam_with_weight_decay_and_momentum_take_the_steps_of_keras(name):
     keras = pytest.importorskip("keras")
     points, labels = load_toy_2d("xor", samples=50)
     layers = build_mlp((2, 4, 2), seed=2)
@@ -283,9 +284,10 @@ def test_adam_with_weight_decay_takes_the_steps_of_keras():
     for layer, parts in zip(model.layers, layers, strict=True):
         layer.set_weights(parts)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer=keras.optimizers.AdamW(0.01, weight_decay=0.1), loss=loss)
+    momentum = keras.optimizers.SGD(0.01, momentum=0.9)
+    model.compile(optimizer=keras.optimizers.AdamW(0.01, weight_decay=0.1) if name == "adam" else momentum, loss=loss)
     model.fit(points, labels, batch_size=50, epochs=5, shuffle=False, verbose=0)
-    ours, _ = train_mlp(layers, points, labels, steps=5, weight_decay=0.1)
+    ours, _ = train_mlp(layers, points, labels, steps=5, weight_decay=0.1 if name == "adam" else 0.0, optimizer=name)
     for layer, parts in zip(model.layers, ours, strict=True):
         for theirs, part in zip(layer.get_weights(), parts, strict=True):
             assert np.allclose(theirs, part, atol=1e-4)

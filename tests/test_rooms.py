@@ -12,7 +12,7 @@ import pytest
 import helpers
 
 HELPERS = course.ROOT / "helpers"
-STEMS = {path.stem[3:]: path.stem for path in course.NOTEBOOKS}
+STEMS = {course.topic(path): path.stem for path in course.NOTEBOOKS}
 ROOMS = {"exercises": {"__init__", "feedback", "progress", "solved"}, "explorers": {"__init__", "shell"}}
 TOP = "data vgg16 features networks augmentation fine_tuning experiments training evaluation plots".split()
 
@@ -51,7 +51,7 @@ def test_the_same_stem_everywhere():
 def test_explorers_stand_in_the_module_of_their_notebook():
     for notebook in course.NOTEBOOKS:
         shown = any("[explorer]" in str(cell.outputs) for cell in course.code_cells(notebook))
-        assert shown == (notebook.stem[3:] in stems("explorers")), notebook.name
+        assert shown == (course.topic(notebook) in stems("explorers")), notebook.name
 
 
 def test_the_rooms_at_the_top():
@@ -66,7 +66,7 @@ def test_a_notebook_imports_from_at_most_six_modules(notebook):
     modules = imported_modules(notebook)
     assert len(modules) <= 6, sorted(modules)
     assert not [name for name in modules if "._" in name], "what a learner never opens"
-    own = {f"helpers.{room}.{notebook.stem[3:]}" for room in ROOMS}
+    own = {f"helpers.{room}.{course.topic(notebook)}" for room in ROOMS}
     others = {name for name in modules if name.startswith(tuple(f"helpers.{room}." for room in ROOMS))} - own
     assert not others, "a notebook takes explorers and exercises from its own modules"
 

@@ -42,7 +42,7 @@ HOW_TO_RUN = (
 
 def gather(folder: Path) -> Path:
     """Return `folder`, filled with the pages: the README as the first one, the notebooks, and what they link to."""
-    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
     (folder / "notebooks").mkdir(parents=True)
     for path in notebooks:
         nbformat.write(static(nbformat.read(path, as_version=4)), folder / "notebooks" / path.name)

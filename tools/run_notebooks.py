@@ -81,7 +81,7 @@ def store(path: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """Run the named notebooks, or all of them."""
-    for path in [Path(name).resolve() for name in arguments] or sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+    for path in [Path(name).resolve() for name in arguments] or sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb")):
         store(path)
 
 

@@ -19,22 +19,6 @@ def _several(names: str, function: Any, *arrays: np.ndarray) -> list[np.ndarray]
     return [as_array(values, uneven=f"{name} {UNEVEN}") for values, name in zip(result, names.split(", "), strict=True)]
 
 
-@exercise("value times (1 - value): at most 0.25, and almost zero at both ends.")
-def check_sigmoid_slope(answer: Any) -> None:
-    values = np.array([0.02, 0.25, 0.5, 0.9])
-    result = as_array(call(answer, values.copy()), shape=values.shape, uneven=f"the answer {UNEVEN}")
-    again = sigmoid(values)
-    wrong = [
-        (again * (1 - again), "you apply the sigmoid once more. `value` is already the value of the sigmoid."),
-        (1 - values**2, "that is the derivative of tanh, 1 - value^2. The sigmoid's has another form."),
-        (values * (values - 1), "the sign is turned around: the sigmoid never falls."),
-        (1 - values, "that is 1 - value, one of the two factors."),
-        (1 - 2 * values, "1 - 2 value is the derivative of value (1 - value) itself. No derivative is left to take."),
-    ]
-    otherwise = f"at the value 0.5 the slope is 0.25, and yours is {result[2]:.4g}."
-    expect(result, values * (1 - values), wrong, otherwise, **CLOSE)
-
-
 @exercise("each step goes against the slope, and they get shorter as the slope does.")
 def check_descend(answer: Any) -> None:
     def parabola(w: Any) -> Any:
@@ -59,6 +43,101 @@ def check_descend(answer: Any) -> None:
     found = f"from 1, with 0.2, two steps lead to {right:.4f}, not to {other:.4f}."
     otherwise = f"right for the slope 2 (w - 3), not for the slope w^3: {found} Call the function `slope` at each step."
     expect(other, right, [], otherwise, rtol=1e-4)
+
+
+@number_exercise(
+    (14, "8 through p and 6 through q: 8 + 6 = 14, and L = 2 a^2 + 2 a has the slope 4 a + 2."),
+    (8, "that is the message through p alone. The value a also feeds q."),
+    (6, "that is the message through q alone. The value a also feeds p."),
+    (48, "you multiply the two messages. Along one path slopes are multiplied; paths are added."),
+    (24, "that is L itself, at a = 3."),
+    (2, "that is the difference of the two messages, or one slope. Contributions add up."),
+    (3, "that is the sum of the local slopes 2 and 1. Each is first multiplied by what comes from behind: q, and p."),
+    (10, "p is 2 a = 6, and q is a + 1 = 4. From behind, p gets the blame q, and q gets the blame p: not the other way."),
+    form="g",
+)
+def check_two_paths(number: float) -> str:
+    return (
+        f"the slope is not {number:g}. Through p: q, which is 4, times the local slope of p. Likewise through q. Then add."
+    )
+
+
+class _Value:
+    """What has the parts of a `Value` of the notebook."""
+
+    def __init__(self, data: float, *sources: tuple[Any, float]) -> None:
+        self.data, self.sources, self.gradient = data, list(sources), 0.0
+
+
+def _diamond() -> tuple[_Value, ...]:
+    """Return a, p = 3 a, q = a a, L = p q at a = 2: two paths, and a square that has the same source twice."""
+    a = _Value(2.0)
+    p, q = _Value(6.0, (a, 3.0)), _Value(4.0, (a, 2.0), (a, 2.0))
+    return a, p, q, _Value(24.0, (p, 4.0), (q, 6.0))
+
+
+@exercise("each factor has the other one as its slope, and a * a counts twice.")
+def check_multiply(answer: Any) -> None:
+    a, b = _Value(5.0), _Value(-3.0)
+    for first, second in ((a, b), (a, a)):
+        product = call(answer, first, second)
+        hint_if(not hasattr(product, "sources"), "a Value is wanted: return Value(the product, the sources).")
+        right = first.data * second.data
+        hint_if(product.data == first.data + second.data, "the data are added. Multiply them.")
+        hint_if(product.data != right, f"{first.data:g} times {second.data:g} is {right:g}, and yours is {product.data:g}.")
+        sources = list(product.sources)
+        hint_if(len(sources) != 2, f"two sources are wanted, one for each factor, and there are {len(sources)}.")
+        pairs = all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in sources)
+        hint_if(not pairs or any(not hasattr(one, "data") for one, _ in sources), "a source is a pair (value, slope).")
+        slopes, wanted = (
+            {(id(one), float(slope)) for one, slope in sources},
+            {id(first): second.data, id(second): first.data},
+        )
+        hint_if({slope for _, slope in slopes} == {1.0}, "slopes of 1 belong to +. How much does a * b grow with a?")
+        found = "you give each factor its own value as slope. The slope of a * b with respect to a is b."
+        hint_if(first is not second and slopes == {(id(a), a.data), (id(b), b.data)}, found)
+        hint_if(slopes != set(wanted.items()), "the slopes are not right: b for a, and a for b.")
+
+
+@exercise("every path brings its part, and the parts add up: 12 + 24 = 36.")
+def check_send_blame(answer: Any) -> None:
+    a, p, q, loss = _diamond()
+    call(lambda value: answer(value) or "done", loss)
+    hint_if(a.gradient == 0, "no blame arrives at a. Does the function call itself for every source?")
+    hint_if(loss.gradient != 1, f"the loss itself has the slope 1, and yours is {loss.gradient:g}.")
+    hint_if((p.gradient, q.gradient) != (4, 6), f"p should get 4 and q 6, and they get {p.gradient:g} and {q.gradient:g}.")
+    hints = {
+        12: "12 is what arrives last: a new message wipes out those before. Add it to what is there.",
+        24: "24 came through q, and 12 through p is missing. Every source gets its message.",
+    }
+    hint_if(a.gradient != 36, hints.get(a.gradient, f"36 should arrive at a, and {a.gradient:g} does."))
+    a = _Value(2.0)
+    b = _Value(4.0, (a, 2.0))
+    call(lambda value: answer(value) or "done", _Value(16.0, (b, 4.0), (b, 4.0)))
+    said = "right for one message, not for the two that b * b sends to b = 2 a. Do you pass on the whole gradient so far?"
+    hint_if(a.gradient != 16, said)
+
+
+@exercise("everything after its sources, and each once: now one walk from the end to the beginning is enough.")
+def check_order(answer: Any) -> None:
+    a, p, q, loss = _diamond()
+    first = call(answer, loss)
+    hint_if(not isinstance(first, list | tuple), "a list of values is wanted.")
+    names = {id(a): "a", id(p): "p", id(q): "q", id(loss): "L"}
+    found = [names.get(id(one), "?") for one in first]
+    said = f"yours for L = p q, p = 3 a, q = a a is {', '.join(found) or 'empty'}."
+    hint_if("?" in found, "the list holds something else than the values. From each pair take the value, not the slope.")
+    hint_if("L" not in found, f"the last value itself belongs to the list. {said}")
+    distinct = len(set(found))
+    hint_if(distinct == len(found) < 4, f"some values are missing: go on to the sources of sources. {said}")
+    hint_if(len(found) > distinct, f"a value stands twice in the list. Remember which you have seen. {said}")
+    hint_if(found[0] == "L", f"that is the other way round, or one is listed before its sources. {said}")
+    hint_if(found.index("a") > 0 or found[-1] != "L", f"a value has to come after all of its sources. {said}")
+    deep = top = _Value(1.0)
+    for _ in range(30):
+        top = _Value(1.0, (top, 1.0), (top, 1.0))
+    again = call(answer, top)
+    hint_if(len(again) != 31 or again[0] is not deep, "right for L = p q, but not for thirty doublings of one value.")
 
 
 @exercise("the error, times the slope, times the input.")
@@ -87,28 +166,6 @@ def check_delta_rule(answer: Any) -> None:
     wrong = [(delta[:, None] * weights, "delta times W? The derivative of z with respect to W is x.")]
     otherwise = "d_bias is right, d_weights is not: row i is delta i times x."
     expect(as_array(d_weights, shape=weights.shape), np.outer(delta, x), wrong, otherwise, **CLOSE)
-
-
-@exercise("two calls, and any gradient can be checked.")
-def check_central_difference(answer: Any) -> None:
-    point, step = 0.7, 1e-2
-    result = as_number(call(answer, np.sin, point, step))
-    hint_if(not np.isfinite(result), "the result is infinite. Is there a division by zero? The places are 2 step apart.")
-    hint_if(result == 0, "the result is 0, and the sine rises at 0.7. Do you call `function` at two different places?")
-    up, here, down = np.sin(point + step), np.sin(point), np.sin(point - step)
-    right = (up - down) / (2 * step)
-    fixed = np.isclose(result, as_number(call(answer, np.sin, point, 1e-5)), rtol=1e-7) and abs(result - right) > 1e-9
-    hint_if(fixed, "the result does not depend on `step`. Use the argument.")
-    wrong = [
-        ((up - down) / step, "the two places are 2 step apart: divide by that."),
-        ((up - here) / step, "that is the one-sided difference, which is less exact. Go down as well as up."),
-        (-right, "the sign is turned around: up minus down."),
-        (up - down, "that is the difference of the two values. Divide by how far the places are apart."),
-        ((up - down) / 2 * step, "mind the brackets: a / 2 * step divides by 2 and then multiplies by step."),
-        ((up + down) / (2 * step), "a sum? The derivative is about the difference of the two values."),
-    ]
-    found = f"the slope of the sine at 0.7 is about {np.cos(point):.4f}, and yours is {result:.4g}."
-    expect(result, right, wrong, found, atol=0)
 
 
 @exercise("a message for the layer before, and a gradient for each of the two parameters.")
@@ -154,51 +211,12 @@ def check_logits_gradient(answer: Any) -> None:
     expect(result, (p - targets) / 4, wrong, "the shape is right, the values are not (p - t) / n.", **CLOSE)
 
 
-@number_exercise(
-    (0.05, "2 / 40 = 0.05: at this rate the weight jumps from side to side and gets nowhere, above it the jumps grow."),
-    (1 / 40, "1 / 40 leads to the lowest point in one step. There is room for up to twice that."),
-    (40, "that is the curvature. The limit gets smaller as the curvature grows."),
-    (20, "turn it upside down."),
-    (0.2, "that is the limit of the bowl above, with its curvature of 10."),
-    (-0.05, "a learning rate is positive: solve 1 - 40 eta = -1."),
-    (1 / 20 / 2 / 2, "solve 1 - 40 eta = -1 for eta."),
-    form="g",
-    rtol=1e-4,
-)
-def check_learning_rate_limit(number: float) -> str:
-    return f"at {number:g} the factor 1 - 40 eta is {1 - 40 * number:g}. At the limit it is -1."
-
-
-@exercise("different weights going out bring different blame, and the twins part in the first step.")
-def check_breaks_symmetry(answer: Any) -> None:
-    if isinstance(answer, list | tuple | set):
-        hint_if(len(answer) != 1, "exactly one of the four starts breaks the symmetry. Give one letter.")
-        answer = next(iter(answer))
-    hint_if(not isinstance(answer, str), 'one letter is wanted, as text: "a", "b", "c" or "d".')
-    letter = answer.strip(" \n\t.,:;()[]\"'").lower()
+@exercise("a random hidden layer is a help already; with its own blame it becomes a better one.")
+def check_frozen_layer(answer: Any) -> None:
     hints = {
-        "a": "a: layers may differ from each other, but within the first layer all neurons are twins, in and out.",
-        "b": "b: equal biases make the neurons answer, but all of them answer the same.",
-        "d": "d: pixels differ, neurons do not: all have the same random weights coming in and the same going out.",
+        "a": "the last layer still gets its own gradient, and it sees 32 different answers for each digit.",
+        "c": "it sees only 32 random mixtures of the pixels, which nobody fits to the task.",
+        "d": "a smaller move cannot make the loss explode: the frozen layer adds nothing to it.",
     }
-    hint_if(letter != "c", hints.get(letter, f'{answer!r} is not one of "a", "b", "c", "d".'))
-
-
-@exercise("the lowest loss that was seen before patience ran out.")
-def check_step_to_keep(answer: Any) -> None:
-    losses = [5.0, 4.0, 3.0, 3.5, 3.2, 2.9, 3.0, 3.1, 3.3, 1.0]
-    result = as_number(call(answer, list(losses), 3))
-    wrong = [
-        (9, "the loss of 1.0 comes after the stop: after three steps without a new lowest loss, training has ended."),
-        (8, "that is where training stops. Return the position of the lowest loss until then."),
-        (2, "the patience starts anew with each new lowest loss. Here 2.9 comes after two steps of waiting."),
-        (6, "that is one step after the lowest loss."),
-        (2.9, "that is the lowest loss. Return its position."),
-        (1, "that is a loss of the end, or position 1; the lowest loss before the stop lies elsewhere."),
-    ]
-    found = f"for losses {losses} and patience 3, position 5 is to be kept, and yours is {result:g}."
-    expect(result, 5, wrong, found)
-    rising, turning = [1.0, 2.0, 3.0], [3.0, 2.0, 2.5, 1.0]
-    for example, patience, right in ((rising[::-1], 2, 2), (rising, 1, 0), (turning, 1, 1), (turning, 2, 3)):
-        found = as_number(call(answer, list(example), patience))
-        hint_if(found != right, f"for losses {example} and patience {patience}: position {right}, not {found:g}.")
+    letter = str(answer).strip(" .'\"").lower()
+    hint_if(letter != "b", hints.get(letter, f'{answer!r} is not one of "a", "b", "c", "d".'))

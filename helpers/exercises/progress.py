@@ -11,6 +11,7 @@ NOTEBOOKS = (  # number, stem, title
     ("00", "start_here", "Start here"),
     ("01", "mlp_basics", "MLP basics"),
     ("02", "backpropagation", "Backpropagation"),
+    ("02b", "training_in_practice", "Training in practice"),
     ("03", "transferring_an_mlp", "Transferring an MLP"),
     ("04", "feature_extraction", "Feature extraction"),
     ("05", "data_augmentation", "Data augmentation"),

@@ -1,100 +1,74 @@
-"""Notebook 02: explorers of a graph of two weights, of losses of two weights and of gradient norms, and its own pictures."""
+"""Notebook 02: a film of the blame in a graph with two paths, one edge at a time, and its own pictures."""
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from helpers.explorers.shell import Drawing, Explorer, Guess, LiveFigure, choice, numbers
-from helpers.networks import Layers, backward, sigmoid
-from helpers.plots import MARKERS, PALETTE, new_axes
+from helpers.plots import PALETTE, new_axes
 
+Messages = dict[tuple[str, str], tuple[float, float, float]]  # by edge (source, made): blame, local slope, product
 FORWARD, BACKWARD = PALETTE[0], PALETTE[1]
-GRAPH_STEPS, PATH_STEPS = 20, 40
-WIDTH, STARTS = 32, 5  # neurons in each hidden layer of a deep network, and how many such networks
-# The graph: places of its nodes, formulas below them, and its edges with the factor that each brings on the way back.
-_NODES = {"x": (0, 0), "z": (2, 0), "h": (4, 0), "y": (6, 0), "L": (8, 0), "w1": (2, 1.6), "w2": (6, 1.6)}
-_FORMULAS = {"z": "z = w1 x", "h": "h = sigmoid(z)", "y": "y = w2 h", "L": "L = (y - t)^2 / 2"}
-_EDGES = {"x z": None, "w1 z": "x", "z h": "slope", "h y": "w2", "w2 y": "h", "y L": "dL/dy"}
+STEPS, TARGET = 5, 1.0
+START = {"w1": 0.8, "w2": 1.0, "w3": -0.6}
+FORMULAS = {"h": "h = tanh(w1 x)", "u": "u = tanh(w2 h)", "v": "v = tanh(w3 h)", "y": "y = u + v", "L": "L = (y - 1)^2 / 2"}
+_NODES = {"x": (0, 0), "w1": (0.6, 2.0), "h": (2.3, 0), "w2": (3.1, 2.2), "u": (4.9, 1.4)}
+_NODES |= {"v": (4.9, -1.4), "w3": (3.1, -2.2), "y": (7, 0), "L": (9, 0)}
 
 
-def graph_values(w1: float, w2: float, *, x: float = 1.0, target: float = 1.0) -> dict[str, float]:
-    """Return all values of the graph z = w1 x, h = sigmoid(z), y = w2 h, L = (y - t)^2 / 2, and all derivatives.
+def graph_values(weights: Mapping[str, float], *, shifts: Mapping[tuple[str, str], float] | None = None) -> dict[str, float]:
+    """Return the value of every node of the graph in `FORMULAS`, x = 1 and the weights among them.
 
-    Keys are the names of the nodes, "dL/d" and a name for the derivative of the loss, and "slope" for the sigmoid's.
+    `shifts` adds a number to what one edge passes on, ("h", "u") for instance, and to no other: for central differences.
     """
-    z = w1 * x
-    h = float(sigmoid(z))
-    y, slope = w2 * h, h * (1 - h)
-    d_y = y - target
-    d_h = d_y * w2
-    values = {"x": x, "w1": w1, "w2": w2, "z": z, "h": h, "y": y, "t": target, "L": 0.5 * d_y**2, "slope": slope}
-    return values | {"dL/dy": d_y, "dL/dw2": d_y * h, "dL/dh": d_h, "dL/dz": d_h * slope, "dL/dw1": d_h * slope * x}
+    values, shifts = {"x": 1.0, **weights}, shifts or {}
+
+    def passed(source: str, made: str) -> float:
+        return values[source] + shifts.get((source, made), 0.0)
+
+    values["h"] = float(np.tanh(passed("w1", "h") * passed("x", "h")))
+    for name, weight in (("u", "w2"), ("v", "w3")):
+        values[name] = float(np.tanh(passed(weight, name) * passed("h", name)))
+    values["y"] = passed("u", "y") + passed("v", "y")
+    return values | {"L": 0.5 * (passed("y", "L") - TARGET) ** 2}
+
+
+def graph_messages(values: Mapping[str, float]) -> Messages:
+    """Return, for each edge (source, made) in the order of the way back: blame of what was made, local slope, product."""
+    steep = {name: 1 - values[name] ** 2 for name in "huv"}
+    slopes = {("y", "L"): values["y"] - TARGET, ("u", "y"): 1.0, ("v", "y"): 1.0}
+    slopes |= {(w, name): steep[name] * values["h"] for w, name in (("w2", "u"), ("w3", "v"))}
+    slopes |= {("h", name): steep[name] * values[w] for w, name in (("w2", "u"), ("w3", "v"))}
+    slopes |= {("w1", "h"): steep["h"] * values["x"]}
+    blame, messages = {"L": 1.0}, {}
+    for (source, made), slope in slopes.items():
+        messages[source, made] = blame[made], slope, blame[made] * slope
+        blame[source] = blame.get(source, 0.0) + blame[made] * slope
+    return messages
+
+
+def total_blame(
+    messages: Mapping[tuple[str, str], tuple[float, float, float]], *, count: int | None = None
+) -> dict[str, str]:
+    """Return what each node has received after the first `count` messages: a sum, written out where there are two."""
+    parts: dict[str, list[float]] = {}
+    for (source, _), (*_, product) in list(messages.items())[:count]:
+        parts.setdefault(source, []).append(product)
+    return {
+        name: f"{values[0]:.3f}" if len(values) == 1 else f"{values[0]:.3f} {values[1]:+.3f} = {sum(values):.3f}"
+        for name, values in parts.items()
+    }
 
 
 def graph_run(*, learning_rate: float) -> list[dict[str, float]]:
-    """Return the values of the graph before each of `GRAPH_STEPS` gradient steps, and after the last."""
-    run = [graph_values(0.5, -0.5)]
-    for _ in range(GRAPH_STEPS):
-        weights = (run[-1][name] - learning_rate * run[-1][f"dL/d{name}"] for name in ("w1", "w2"))
-        run.append(graph_values(*weights))
+    """Return the values of the graph before each of `STEPS` gradient steps, and after the last."""
+    run = [graph_values(START)]
+    for _ in range(STEPS + 1):
+        slopes = {source: product for (source, _), (*_, product) in graph_messages(run[-1]).items()}
+        run.append(graph_values({w: run[-1][w] - learning_rate * slopes[w] for w in START}))
     return run
-
-
-def bowl(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the loss (w1^2 + 10 w2^2) / 2 and its gradient, for weights (..., 2)."""
-    curvature = np.array([1.0, 10.0])
-    return 0.5 * (curvature * weights**2).sum(axis=-1), curvature * weights
-
-
-def two_valleys(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return half the mean squared error of the network w2 tanh(w1 x) and its gradient, for weights (..., 2).
-
-    Six examples made with w1 = 1.5, w2 = 1; since tanh is odd, w1 = -1.5, w2 = -1 fits as well.
-    """
-    x = np.array([-2.0, -1.0, -0.5, 0.5, 1.0, 2.0])
-    w1, w2 = weights[..., :1], weights[..., 1:]
-    hidden = np.tanh(w1 * x)
-    error = w2 * hidden - np.tanh(1.5 * x)
-    d_w1, d_w2 = error * w2 * (1 - hidden**2) * x, error * hidden
-    return 0.5 * (error**2).mean(axis=-1), np.stack([d_w1.mean(axis=-1), d_w2.mean(axis=-1)], axis=-1)
-
-
-SURFACES = {"a long bowl": (bowl, (-4.0, 1.5)), "two valleys": (two_valleys, (-0.4, 2.5))}
-
-
-def descend(surface: str, *, learning_rate: float, momentum: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Return the path (PATH_STEPS + 1, 2) of gradient descent from the start of a surface, and the loss at each point.
-
-    With momentum the move is `momentum` times the last move, minus the learning rate times the gradient (Polyak, 1964).
-    """
-    loss_and_gradient, start = SURFACES[surface]
-    path, move = [np.array(start)], np.zeros(2)
-    for _ in range(PATH_STEPS):
-        move = momentum * move - learning_rate * loss_and_gradient(path[-1])[1]
-        path.append(path[-1] + move)
-    return np.array(path), loss_and_gradient(np.array(path))[0]
-
-
-def gradient_norms(images: np.ndarray, targets: np.ndarray, *, depth: int, activation: str, scale: float) -> np.ndarray:
-    """Return the norm of the gradient of each weight matrix (STARTS, depth + 1), for several random starts.
-
-    `images` (n, inputs), `targets` one-hot (n, classes); `depth` hidden layers of `WIDTH` neurons, softmax and
-    cross-entropy; weights are normal with the deviation `scale` / sqrt(inputs of the layer), biases zero.
-    """
-    random, labels, norms = np.random.default_rng(0), targets.argmax(axis=1), []
-    shapes = pairwise([images.shape[1], *[WIDTH] * depth, targets.shape[1]])
-    weights = [random.normal(0, scale / np.sqrt(inputs), (STARTS, inputs, outputs)) for inputs, outputs in shapes]
-    for matrices in zip(*weights, strict=True):
-        layers = [(matrix, np.zeros(matrix.shape[1])) for matrix in matrices]
-        _, gradients = backward(layers, images, labels, activation=activation)
-        norms.append([np.linalg.norm(slopes) for slopes, _ in gradients])
-    return np.array(norms)
 
 
 def plot_tangent(x: np.ndarray, y: np.ndarray, *, at: float, slope: float) -> Axes:
@@ -119,193 +93,71 @@ def plot_losses(losses: Mapping[str, Sequence[float]]) -> Axes:
     return axes
 
 
-def plot_ends(ends: Mapping[int, np.ndarray], *, stuck: float) -> Axes:
-    """Return Axes with the last losses of all starts, sorted, by the number of hidden neurons."""
-    axes = new_axes()
-    for (hidden, losses), marker in zip(ends.items(), MARKERS, strict=False):
-        axes.plot(range(1, len(losses) + 1), np.sort(losses), marker, label=f"{hidden} hidden neurons")
-    axes.axhline(stuck, color="0.4", linestyle=":", label="half of the points undecided")
-    axes.set(xlabel="start, sorted by its end", ylabel="loss at the end", ylim=(-0.02, 0.45))
-    axes.set_xticks(range(1, len(losses) + 1))
-    axes.legend(loc="center left")
-    return axes
+def blame_explorer() -> Explorer:
+    """Return a film of backpropagation in a graph with two paths: phase (one edge at a time), step and learning rate."""
+    graph = new_axes(size=(9.0, 3.8))
+    values_of, blame_of, arrows, product = _draw_graph(graph)
+    live = LiveFigure(graph.get_figure(), moving=[*values_of.values(), *blame_of.values(), *arrows.values(), product])
+    edges = list(graph_messages(graph_values(START)))
+    names = ["forward", *(f"{made} to {source}" for source, made in edges), "weights move"]
 
-
-def mix_layers(a: Layers, b: Layers, c: Layers, *, to_b: float, to_c: float) -> Layers:
-    """Return the network a + to_b (b - a) + to_c (c - a): a point of the plane through three networks."""
-    return [
-        tuple(p + to_b * (q - p) + to_c * (r - p) for p, q, r in zip(*layer, strict=True))
-        for layer in zip(a, b, c, strict=True)
-    ]
-
-
-def plot_slice(loss: Callable[[Layers], float], a: Layers, b: Layers, c: Layers) -> Axes:
-    """Return Axes with the loss on the plane through three networks, which are marked A, B and C."""
-    steps = np.linspace(-0.4, 1.4, 61)
-    heights = np.clip([[loss(mix_layers(a, b, c, to_b=x, to_c=y)) for x in steps] for y in steps], 0, 7.9)
-    axes = new_axes(size=(6.4, 4.6))
-    levels = [0, 0.05, 0.15, 0.3, 0.4, 0.6, 0.8, 1.2, 2, 8]
-    shades = axes.contourf(steps, steps, heights, levels=levels, norm=BoundaryNorm(levels, 256))
-    axes.get_figure().colorbar(shades, label="loss (dark is low)")
-    for name, x, y in (("A", 0, 0), ("B", 1, 0), ("C", 0, 1)):
-        axes.plot([x], [y], "o", markersize=18, color=PALETTE[1])
-        axes.text(x, y, name, ha="center", va="center", color="white", weight="bold")
-    axes.set(xlabel="from A toward B", ylabel="from A toward C")
-    axes.grid(visible=False)
-    return axes
-
-
-def _panel_and_losses(*, size: tuple[float, float], steps: int, highest: float, **grid: object) -> tuple[Axes, Line2D]:
-    """Return the empty axes of a new figure and, in axes below or beside them, a line for the loss at each step."""
-    panel, curve = Figure(figsize=size, layout="constrained").subplots(**grid)
-    curve.set(xlabel="step", ylabel="loss", yscale="log", xlim=(-steps / 40, steps * 41 / 40), ylim=(1e-6, highest))
-    return panel, curve.plot(range(steps + 1), np.ones(steps + 1), "o-", color=FORWARD, markersize=4)[0]
-
-
-def graph_explorer() -> Explorer:
-    """Return an explorer of gradient descent in a graph with two weights: step and learning rate."""
-    graph, line = _panel_and_losses(size=(8.8, 4.3), steps=GRAPH_STEPS, highest=1e3, nrows=2, height_ratios=(2.3, 1))
-    texts = _draw_graph(graph)
-    line.axes.set_xticks(range(0, GRAPH_STEPS + 1, 2))
-    (mark,) = line.axes.plot([0], [1], "o", markersize=12, markerfacecolor="none", color=BACKWARD)
-    live = LiveFigure(graph.get_figure(), moving=[*texts, line, mark])
-
-    def draw(step: int, learning_rate: float) -> Drawing:
-        run = graph_run(learning_rate=learning_rate)
-        for text, (before, name) in texts.items():
-            value = run[step][name]
-            text.set_text(before + (f"{value:.3g}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.0e}"))
-        losses = np.clip([values["L"] for values in run], 1.2e-6, 8e2)
-        line.set_ydata(losses)
-        mark.set_data([step], [losses[step]])
-        here, start = run[step], run[0]["L"]
-        trend = f"{'lower' if here['L'] < start else 'higher'} than the {start:.3g} of the start"
-        slopes = [("w1", here["dL/dw1"]), ("w2", here["dL/dw2"])]
-        moves = [f"{w} {'falls' if slope > 0 else 'rises'} by {learning_rate * abs(slope):.3g}" for w, slope in slopes]
-        return live, (
-            f"After {step} step{'' if step == 1 else 's'} the network answers {here['y']:.3g} where {here['t']:g} is "
-            f"wanted: loss {here['L']:.3g}, {trend if step else 'as at the start'}. In the next step {' and '.join(moves)}."
-        )
+    def draw(phase: int, step: int, learning_rate: float) -> Drawing:
+        here, after = graph_run(learning_rate=learning_rate)[step : step + 2]
+        messages, moved = graph_messages(here), phase > len(edges)
+        received, lit = total_blame(messages, count=phase), {phase - 1: True}
+        for name, text in values_of.items():
+            text.set_text(f"{here[name]:.3f}" + (f" \u2192 {after[name]:.3f}" if moved and name in START else ""))
+        for name, text in blame_of.items():
+            text.set_text(received.get(name, ""))
+        for number, edge in enumerate(edges):
+            arrows[edge].set_visible(lit.get(number, False))
+        product.set_text("")
+        if phase == 0:
+            said = f"forward: the network answers {here['y']:.3f}, {TARGET:g} is wanted, the loss is {here['L']:.3f}."
+        elif moved:
+            moves = ", ".join(f"{w} {after[w] - here[w]:+.3f}" for w in START)
+            said = f"every weight moves against its blame: {moves}. The loss goes from {here['L']:.3f} to {after['L']:.3f}."
+        else:
+            blame, slope, part = messages[edges[phase - 1]]
+            product.set_text(f"{names[phase]}:  {blame:.3f} × {slope:.3f} = {part:.3f}")
+            said = f"{names[phase]}: blame {blame:.3f} times local slope {slope:.3f} makes {part:.3f}."
+            if edges[phase - 1][0] == "h":
+                both = "=" in received["h"]
+                said += f" Both paths add up: {received['h']}." if both else " The other path is still to come."
+        return live, f"Step {step}, {said}"
 
     controls = {
-        "step": numbers("step", 0, GRAPH_STEPS, value=0, kind="time"),
-        "learning_rate": choice("learning rate", [0.03, 0.1, 0.3, 1.0, 3.0, 10.0], value=0.3),
+        "phase": choice("phase", list(zip(names, range(len(names)), strict=True)), kind="time"),
+        "step": numbers("step", 0, STEPS, value=0, kind="time"),
+        "learning_rate": choice("learning rate", [0.1, 0.5, 2.0], value=0.5),
     }
-    start, *_, end = graph_run(learning_rate=0.3)
-    more, less = sorted(("w1", "w2"), key=lambda w: -abs(end[w] - start[w]))
-    answer = f"{more}, from {start[more]:.2f} to {end[more]:.2f}; {less} goes from {start[less]:.2f} to {end[less]:.2f}"
-    question = "With learning rate 0.3, which weight will have changed more after 20 steps?"
-    guess = Guess(question, choice("my guess", ["w1", "w2"], kind="menu"), answer)
-    return Explorer(draw, controls, name="Gradient descent in a graph with two weights", guess=guess)
+    messages = graph_messages(graph_values(START))
+    way = "it falls" if messages["w1", "h"][-1] > 0 else "it rises"
+    options = choice("my guess", ["it rises", "it falls"], kind="menu")
+    answer = f"{way}, since the two messages to h add up to {total_blame(messages)['h']}"
+    guess = Guess("Which way will w1 move in the first step?", options, answer)
+    return Explorer(draw, controls, name="Which weight is blamed, which way", guess=guess)
 
 
-def _draw_graph(graph: Axes) -> dict[Text, tuple[str, str]]:
-    """Return the texts that change, each with what stands before its number and with the name of the number."""
-    graph.set(xlim=(-0.8, 8.9), ylim=(-1.1, 2.5))
-    graph.set(title="blue: values, forward; orange: derivatives of the loss, backward")
+def _draw_graph(graph: Axes) -> tuple[dict, dict, dict, Text]:
+    """Return the artists that change: texts of values and of blame by node, lit arrows by edge, the text of the product."""
+    graph.set(xlim=(-0.7, 9.9), ylim=(-3.3, 3.2), title="blue: values, forward; orange: blame (dL/d...), backward")
     graph.axis("off")
-    texts, centre = {}, {"ha": "center", "va": "center"}
+    values_of, blame_of, arrows, centre = {}, {}, {}, {"ha": "center", "va": "center"}
+    for source, made in [("x", "h"), *graph_messages(graph_values(START))]:
+        style, ends = {"arrowstyle": "->", "shrinkA": 26, "shrinkB": 26}, (_NODES[source], _NODES[made])
+        graph.annotate("", xy=ends[1], xytext=ends[0], arrowprops=style | {"color": "0.6"})
+        style |= {"color": BACKWARD, "linewidth": 4}
+        arrows[source, made] = graph.annotate("", xy=ends[0], xytext=ends[1], arrowprops=style)
+    arrows.pop(("x", "h")).set_visible(False)  # nobody asks for the blame of the input
     for name, (x, y) in _NODES.items():
         box = {"boxstyle": "round", "fc": "white", "ec": "0.4"}
-        graph.text(x, y, "            \n\n", fontsize=11, bbox=box, **centre)
-        graph.text(x, y + 0.17, name, fontsize=11, weight="bold", **centre)
-        graph.text(x, y - 1.0, _FORMULAS.get(name, ""), fontsize=9, color="0.35", **centre)
-        texts[graph.text(x, y - 0.2, "", fontsize=11, color=FORWARD, **centre)] = ("", name)
+        graph.text(x, y, " " * (26 if name in START else 12) + "\n\n", fontsize=9, bbox=box, **centre)
+        graph.text(x, y + 0.25, name, fontsize=10, weight="bold", **centre)
+        graph.text(x, y - 0.82, FORMULAS.get(name, ""), fontsize=8, color="0.35", **centre)
+        values_of[name] = graph.text(x, y - 0.25, "", fontsize=9, color=FORWARD, **centre)
         if name not in ("x", "L"):
-            text = graph.text(x, y + (0.68 if y else -0.68), "", fontsize=11, color=BACKWARD, **centre)
-            texts[text] = (f"dL/d{name} = ", f"dL/d{name}")
-    for edge, local in _EDGES.items():
-        (x0, y0), (x1, y1) = (_NODES[name] for name in edge.split())
-        start, end = ((x0, y0 - 0.45), (x1, y1 + 0.45)) if y0 else ((x0 + 0.55, y0), (x1 - 0.55, y1))
-        graph.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "->", "color": "0.4"})
-        if local:  # a factor on the way back
-            x, y, side = (x0 + 0.12, 0.8, "left") if y0 else ((x0 + x1) / 2, 0.2, "center")
-            texts[graph.text(x, y, "", fontsize=9, color=BACKWARD, ha=side, va="center")] = ("× ", local)
-    return texts
-
-
-def learning_rate_explorer() -> Explorer:
-    """Return an explorer of gradient descent on a loss of two weights: surface, learning rate, momentum."""
-    figures = {surface: _surface_figure(surface) for surface in SURFACES}
-
-    def draw(surface: str, learning_rate: float, momentum: float) -> Drawing:
-        path, losses = descend(surface, learning_rate=learning_rate, momentum=momentum)
-        live, path_line, loss_line = figures[surface]
-        path_line.set_data(*np.clip(path, -1e3, 1e3).T)
-        loss_line.set_ydata(np.clip(losses, 1.2e-6, 8e3))
-        return live, f"{surface}, learning rate {learning_rate:g}, momentum {momentum:g}: {_path_verdict(path, losses)}"
-
-    rates = [0.001, 0.01, 0.03, 0.1, 0.15, 0.18, 0.19, 0.2, 0.21, 0.3, 1.0, 3.0]
-    controls = {
-        "surface": choice("surface", list(SURFACES)),
-        "learning_rate": choice("learning rate", rates, value=0.03),
-        "momentum": choice("momentum", [0.0, 0.5, 0.9]),
-    }
-    losses = {rate: descend("a long bowl", learning_rate=rate)[1] for rate in rates}
-    diverging = min(rate for rate, values in losses.items() if values[-1] > values[0])
-    question = "On the long bowl, without momentum: which learning rate is the first to make the loss grow?"
-    guess = Guess(question, choice("my guess", rates), f"{diverging:g}")
-    return Explorer(draw, controls, name="Gradient descent on a loss of two weights", guess=guess)
-
-
-def _surface_figure(surface: str) -> tuple[LiveFigure, Line2D, Line2D]:
-    """Return a figure of a surface and of losses, with the lines of the path and of the losses."""
-    loss_and_gradient, start = SURFACES[surface]
-    plane, loss = _panel_and_losses(size=(9.6, 3.9), steps=PATH_STEPS, highest=1e4, ncols=2, width_ratios=(1.25, 1))
-    loss.axes.set(title="loss")
-    w1, w2 = np.meshgrid(np.linspace(-5, 5, 81), np.linspace(-3, 3, 61))
-    heights = loss_and_gradient(np.stack([w1, w2], axis=-1))[0]
-    levels = np.quantile(heights, np.linspace(0, 1, 13))
-    shades = plane.contourf(w1, w2, heights, levels=levels, norm=BoundaryNorm(levels, 256))
-    plane.get_figure().colorbar(shades, label="loss (dark is low)", format="%.2g")
-    plane.set(xlabel="w1", ylabel="w2", xlim=(-5, 5), ylim=(-3, 3), title=f"{surface}: the path")
-    (path,) = plane.plot([0], [0], "o-", color=BACKWARD, markersize=5, markeredgecolor="white")
-    (mark,) = plane.plot(*start, "s", color=BACKWARD, markersize=9, markeredgecolor="white")
-    return LiveFigure(plane.get_figure(), moving=[path, mark, loss]), path, loss
-
-
-def _path_verdict(path: np.ndarray, losses: np.ndarray) -> str:
-    """Return how the descent went, in words."""
-    start, end, count = losses[0], losses[-1], len(losses) - 1
-    if end > start:
-        cut = " (the curve is cut off at 10,000)" if losses.max() > 8e3 else ""
-        return f"it diverges; after {count} steps the loss is {end:.2g}{cut}, above the {start:.2g} of the start."
-    pace = "it arrives" if end < 1e-3 * start else "it is still under way" if end < 0.5 * start else "it has hardly begun"
-    if end >= 1e-3 * start and losses[-10:].min() > 0.99 * losses[:-10].min():
-        jumps = np.linalg.norm(path[-1] - path[-2]) > 0.05
-        pace = "it jumps from side to side and gets no lower" if jumps else "it hardly gets any lower"
-    waves = int((np.diff(losses) > 1e-9).sum())
-    bumps = f"the loss rises in {waves} of the steps" if waves else "the loss never rises"
-    return f"{pace}; after {count} steps the loss is {end:.2g} of {start:.2g} at the start, and {bumps}."
-
-
-def depth_explorer(images: np.ndarray, targets: np.ndarray, *, deepest: int = 20) -> Explorer:
-    """Return an explorer of the gradient norm of each layer: depth, activation, scale of the initial weights."""
-    axes = new_axes(size=(9.6, 3.9))
-    axes.set(xlabel="layer (1 is next to the images)", ylabel="norm of the gradient", yscale="log")
-    axes.set(xlim=(0.3, deepest + 1.7), ylim=(1e-20, 1e8), title="each dot is one random start; the line is the median")
-    axes.set_xticks(range(1, deepest + 2))
-    (dots,) = axes.plot([], [], MARKERS[0], color=PALETTE[4], markersize=5, alpha=0.8)
-    (line,) = axes.plot([1], [1], "-", color=FORWARD)
-    live = LiveFigure(axes.get_figure(), moving=[dots, line])
-
-    def draw(depth: int, activation: str, scale: float) -> Drawing:
-        norms = gradient_norms(images, targets, depth=depth, activation=activation, scale=scale)
-        shown, layers = np.clip(norms, 2e-20, 5e7), np.arange(1, depth + 2)
-        dots.set_data(np.tile(layers, STARTS), shown.ravel())
-        line.set_data(layers, np.median(shown, axis=0))
-        power = np.log10(np.median(np.maximum(norms[:, 0], 1e-300) / np.maximum(norms[:, -1], 1e-300)))
-        amount = f"about 10 to the power {abs(power):.0f}" if abs(power) >= 1.5 else f"{10 ** abs(power):.1f}"
-        return live, (
-            f"{depth} hidden layer{'' if depth == 1 else 's'}, {activation}, scale {scale:g}: the gradient of the first "
-            f"layer has the norm {np.median(norms[:, 0]):.2g}, {amount} times {'smaller' if power < 0 else 'larger'} "
-            "than that of the last (median of 5 starts)."
-            + (" Dots at the lower edge lie below it." if norms.min() < 2e-20 else "")
-        )
-
-    controls = {
-        "depth": numbers("hidden layers", 1, deepest, value=10),
-        "activation": choice("activation", ["sigmoid", "tanh", "relu"]),
-        "scale": choice("initial scale", [0.3, 0.5, 1.0, 1.4, 2.0, 3.0], value=1.0),
-    }
-    return Explorer(draw, controls, name="Norm of the gradient, layer by layer")
+            height = {"h": -1.3, "w3": -0.9}.get(name, 0.85)
+            blame_of[name] = graph.text(x, y + height, "", fontsize=10, color=BACKWARD, **centre)
+    product = graph.text(7.9, 2.4, "", fontsize=12, color=BACKWARD, weight="bold", **centre)
+    return values_of, blame_of, arrows, product

@@ -109,7 +109,7 @@ def test_answers_get_their_feedback(notebook):
         answer = notebook.run_cell(exercise.position, exercise.with_answer(exercise.solution))
         assert answer.startswith("Correct:"), f"{exercise.check}: {answer}"
     with contextlib.closing(sqlite3.connect(notebook.lab.learner_file)) as database:
-        found = database.execute("SELECT exercise FROM solved WHERE topic = ?", [notebook.path.stem[3:]]).fetchall()
+        found = database.execute("SELECT exercise FROM solved WHERE topic = ?", [course.topic(notebook.path)]).fetchall()
     assert {name for (name,) in found} == {exercise.check for exercise in course.exercises(notebook.path)}
 
 

@@ -11,7 +11,7 @@ from .driver import PATIENCE, OpenNotebook
 from .explorer_driver import DrivenExplorer
 
 CELLS = (
-    "from helpers.explorers.backpropagation import graph_explorer\n\ngraph_explorer()",
+    "from helpers.explorers.backpropagation import blame_explorer\n\nblame_explorer()",
     "from helpers.explorers.after_fine_tuning import fine_tuning_explorer\n\nfine_tuning_explorer()",
     "1 + 1",
 )
@@ -85,7 +85,7 @@ def test_an_untrusted_notebook_shows_each_film_as_one_picture(saved, context, la
     notebook = opened(context, lab, changed)
     pictures = notebook.panel.locator(".jp-OutputArea-output img")
     expect(pictures).to_have_count(2, timeout=PATIENCE)
-    for place, name in enumerate(("Gradient descent in a graph", "Fine-tuning VGG16")):
+    for place, name in enumerate(("Which weight is blamed", "Fine-tuning VGG16")):
         pictures.nth(place).scroll_into_view_if_needed()
         assert pictures.nth(place).get_attribute("alt").startswith(name)
         width, height = pictures.nth(place).evaluate(

@@ -15,7 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.explorers import after_fine_tuning, backpropagation, mlp_basics, transferring_an_mlp
+from helpers.explorers import (
+    after_fine_tuning,
+    backpropagation,
+    mlp_basics,
+    training_in_practice,
+    transferring_an_mlp,
+)
 from helpers.explorers.shell import slug
 
 from .axe import grave_violations
@@ -28,7 +34,7 @@ LARGEST, LARGEST_PAGE = 1_000_000, 3_000_000  # bytes
 WITHOUT_DATA = [
     *(mlp_basics.activation_explorer, mlp_basics.neuron_explorer, mlp_basics.folds_explorer),
     transferring_an_mlp.neurons_explorer,
-    *(backpropagation.graph_explorer, backpropagation.learning_rate_explorer, after_fine_tuning.fine_tuning_explorer),
+    *(backpropagation.blame_explorer, training_in_practice.learning_rate_explorer, after_fine_tuning.fine_tuning_explorer),
 ]
 PAGES = [path.stem for path in course.NOTEBOOKS if "[explorer]" in path.read_text(encoding="utf-8")]
 

@@ -47,7 +47,7 @@ def sources_explorer(targets: Mapping[str, Runs], *, baselines: Mapping[str, Map
     question = f"On {name}, block 1, {last} labels per class: what share does the network get right that was never trained?"
     measured = f"{right['random']:.2f} (edges {right['edges']:.2f}, ImageNet {right['ImageNet']:.2f})"
     guess = Guess(question, choice("my guess", [round(0.1 * tenth, 1) for tenth in range(1, 10)]), measured)
-    return Explorer(draw, controls, name="Which row was never trained? Three frozen VGG16s on two targets", guess=guess)
+    return Explorer(draw, controls, name="Which block suits random weights? Three frozen VGG16s on two targets", guess=guess)
 
 
 def _difference_said(pair: tuple[int, int], interval: tuple[float, float, float]) -> str:

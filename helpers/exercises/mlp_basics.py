@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from helpers.evaluation import paired_interval
 from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise, expect, hint_if, number_exercise
 from helpers.networks import build_mlp, predict
 
@@ -70,18 +71,17 @@ def check_linear_guess(answer: Any) -> None:
 
 
 @number_exercise(
-    (105, "24 + 72 + 9 = 105 parameters."),
-    (88, "These are the weights. Every neuron behind the input has a bias, too."),
-    (17, "These are the biases. And the weights?"),
-    (19, "That is the number of neurons, inputs included. Count the lines between them, and the biases."),
-    (96, "The output neuron is missing: it has 8 weights and a bias."),
-    (81, "The first hidden layer is missing: it has 2 x 8 weights and 8 biases."),
-    (33, "That is a network with one hidden layer. There are two."),
-    (107, "Inputs have no bias: they compute nothing."),
-    (24, "That is the first hidden layer. Two more layers compute something."),
+    (66, "66 hidden neurons need 4,960 parameters, and 67 would need 5,035."),
+    (67, "67 need 5,035. Neurons come whole, and the outputs have biases, too."),
+    (76, "The output layer has weights, too: 10 for every hidden neuron."),
+    (78, "Every hidden neuron has a bias and 10 weights to the outputs, too."),
+    (499, "That leaves out the first layer: 64 weights and a bias for each hidden neuron."),
+    (4960, "That is how many parameters the widest one needs. How many hidden neurons has it?"),
 )
-def check_parameter_count(number: float) -> str:
-    return f"{number:g} is too {'many' if number > 105 else 'few'}. Each layer has inputs x neurons + neurons."
+def check_widest_layer(number: float) -> str:
+    needed = f"{number:g} hidden neurons need {75 * number + 10:,.0f} parameters"
+    hint_if(number % 1 != 0, "neurons come whole: round down.")
+    return f"{needed}, which is too many." if number > 66 else f"{needed}, and one more still fits."
 
 
 @exercise("any number of layers, and the last one linear.")
@@ -119,23 +119,40 @@ def check_regression_head(neurons: Any, activation: Any, loss: Any) -> None:
         raise NotYet(f"{loss!r} is no loss for a regression. Use the squared error, 'mse'.")
 
 
-@exercise("{right:.3f} of the validation digits, and {baseline:.3f} for the baseline, with {parameters:,} parameters.")
-def check_beats_baseline(model: Any, pixels: np.ndarray, labels: np.ndarray, baseline: float) -> dict[str, float]:
-    hint_if(isinstance(model, list | tuple), "this is a list of layers. Put it into keras.Sequential(...).")
+@exercise("gain over logistic regression {gain:+.3f} ({low:+.3f} to {high:+.3f}), five draws, {parameters:,} parameters.")
+def check_beats_baseline(fit_mine: Any, pixels: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    from sklearn.linear_model import LogisticRegression
+
+    hint_if(hasattr(fit_mine, "predict"), "this is a model. Give the function that fits one, fit_mine.")
+    gains = []
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(len(labels))
+        train, test = order[:2000], order[4000:]
+        model = call(fit_mine, pixels[train], labels[train], seed)
+        right = _share_right(model, pixels[test], labels[test])
+        line = LogisticRegression(max_iter=1000).fit(pixels[train], labels[train])
+        gains.append(right - line.score(pixels[test], labels[test]))
+    gain, low, high = paired_interval(np.array(gains))
+    found = f"the gain is {gain:+.3f} ({low:+.3f} to {high:+.3f}), and the interval is not above zero."
+    hint_if(low <= 0, f"{found} Is there a hidden layer with an activation, and were there enough epochs?")
+    return {"gain": gain, "low": low, "high": high, "parameters": model.count_params()}
+
+
+def _share_right(model: Any, pixels: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of the digits that the model names, or raise the hint that says why it is no fitted classifier."""
+    hint_if(isinstance(model, list | tuple), "a list of layers came back. Put it into keras.Sequential(...).")
     if isinstance(model, type) or not hasattr(model, "layers") or not hasattr(model, "compile"):
         raise NotYet(
-            f"a Keras model is wanted, and this is a {type(model).__name__}. Keep the model, not what fit() returns."
+            f"a Keras model is wanted, and this is a {type(model).__name__}. Return the model, not what fit() does."
         )
     hint_if(not model.built, "the model does not know its inputs yet. Start the list with keras.Input((64,)).")
     hint_if(not model.compiled, "it has not been compiled: choose an optimizer and a loss.")
-    answers = as_array(model(pixels, training=False))
+    answers, parameters = as_array(model(pixels, training=False)), model.count_params()
     hint_if(answers.shape[-1] != 10, f"it has {answers.shape[-1]} outputs. There are ten digits.")
-    parameters, right = model.count_params(), float(np.mean(answers.argmax(axis=-1) == labels))
     hint_if(parameters >= MOST_PARAMETERS, f"{parameters:,} parameters; fewer than {MOST_PARAMETERS:,} are wanted.")
+    right = float(np.mean(answers.argmax(axis=-1) == labels))
     hint_if(right < 0.3, f"{right:.2f} of the digits, which is near guessing. Did you call fit()?")
-    advice = "Is there a hidden layer with an activation, and were there enough epochs?"
-    hint_if(right <= baseline, f"{right:.3f} of the digits; the baseline has {baseline:.3f}. {advice}")
-    return {"right": right, "baseline": baseline, "parameters": parameters}
+    return right
 
 
 def _name(answer: Any, what: str) -> str:

@@ -275,7 +275,7 @@ def folds_explorer() -> Explorer:
     controls = {
         "data_set": choice("data set", FOLD_DATA),
         "neurons": choice("hidden neurons", FOLD_WIDTHS, value=2),
-        "step": choice("step", FOLD_STEPS, kind="time"),
+        "step": choice("step", FOLD_STEPS, value=FOLD_STEPS[-1], kind="time"),  # Play begins anew from the end
     }
     shares = [fold_course("circles", neurons)[2][-1].mean() for neurons in FOLD_WIDTHS]
     enough = next(neurons for neurons, share in zip(FOLD_WIDTHS, shares, strict=True) if share > 0.9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import course
 import numpy as np
 import pytest
 
@@ -107,6 +108,27 @@ def test_training_learns_and_leaves_the_given_layers_alone(optimizer, rate):
     assert np.mean(predict(trained, points).argmax(axis=1) == labels) > 0.8
     assert all(np.array_equal(part, old) for part, old in zip(sum(layers, ()), kept, strict=True))
     assert trained[0][0].dtype == np.float32
+
+
+@pytest.mark.parametrize("name, memories, rate", [("momentum", 1, 0.1), ("adam", 2, 0.01)])
+def test_the_optimizers_are_those_that_a_learner_writes(name, memories, rate):
+    """The folded solutions of notebook 02b, for every array with a memory of its own, and the same batches."""
+    notebook = course.ROOT / "notebooks" / "02b_training_in_practice.ipynb"
+    names = {"np": np}
+    exec(next(one.solution for one in course.exercises(notebook) if one.check == f"check_{name}"), names)
+    points, labels = RANDOM.normal(size=(200, 4)), RANDOM.integers(3, size=200)
+    start = build_mlp((4, 8, 3), activation="relu", seed=3)
+    arrays, random = [part for layer in start for part in layer], np.random.default_rng(7)
+    memory = [[np.zeros_like(array)] * memories for array in arrays]
+    for step in range(1, 51):
+        rows = random.integers(200, size=32)
+        layers = list(zip(arrays[::2], arrays[1::2], strict=True))
+        slopes = sum(backward(layers, points[rows], labels[rows], activation="relu")[1], ())
+        for place, slope in enumerate(slopes):
+            arrays[place], *memory[place] = names[name](arrays[place], slope, *memory[place], step, rate)
+    settings = {"activation": "relu", "optimizer": name, "learning_rate": rate, "batch_size": 32, "seed": 7}
+    theirs, _ = train_mlp(start, points, labels, steps=50, **settings)
+    assert all(np.allclose(ours, part, atol=1e-9) for ours, part in zip(arrays, sum(theirs, ()), strict=True))
 
 
 def test_one_step_of_gradient_descent_by_hand():

@@ -71,8 +71,8 @@ def gradient_norms(images: np.ndarray, targets: np.ndarray, *, depth: int, activ
 def plot_ends(ends: Mapping[int, np.ndarray], *, stuck: float) -> Axes:
     """Return Axes with the last losses of all starts, sorted, by the number of hidden neurons."""
     axes = new_axes()
-    for (hidden, losses), marker in zip(ends.items(), MARKERS, strict=False):
-        axes.plot(range(1, len(losses) + 1), np.sort(losses), marker, label=f"{hidden} hidden neurons")
+    for (hidden, losses), marker, size in zip(ends.items(), MARKERS, (7, 3), strict=False):
+        axes.plot(range(1, len(losses) + 1), np.sort(losses), marker, markersize=size, label=f"{hidden} hidden neurons")
     axes.axhline(stuck, color="0.4", linestyle=":", label="half of the points undecided")
     axes.set(xlabel="start, sorted by its end", ylabel="loss at the end", ylim=(-0.02, 0.75))
     axes.legend(loc="center left")

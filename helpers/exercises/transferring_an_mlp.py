@@ -112,14 +112,6 @@ def _compare(layers: Layers, right: Layers, hint: str) -> None:
     hint_if(not _near(layers, right), hint)
 
 
-@exercise("frozen features end about 0.03 behind. With fifty labels per class there is enough to learn better ones from.")
-def check_frozen_guess(answer: Any) -> None:
-    known = ("ahead", "behind", "not told apart")
-    hint_if(answer not in known, f"choose one of {known}, as text; received {answer!r:.40}.")
-    hint_if(answer == "ahead", "with one label per class it is. What can fifty labels do that one cannot?")
-    hint_if(answer == "not told apart", "the features were made for other digits, and may not adapt. Is there no price?")
-
-
 @exercise("an interval for each count, and one rule for all of them.")
 def check_verdicts(verdicts: Any) -> None:
     scratch = np.tile([0.5, 0.6, 0.7, 0.8], (8, 1)) + np.linspace(-0.1, 0.1, 8)[:, None]
@@ -138,6 +130,14 @@ def check_verdicts(verdicts: Any) -> None:
         hint_if(answers == given, hint)
     right = ["ahead", "behind", "not told apart", "not told apart"]
     hint_if(answers != right, f"for the curves of the check it should be {right}, and yours is {answers}.")
+
+
+@exercise("even upside down they are about 0.1 ahead of random weights: turned or not, strokes are strokes.")
+def check_source_guess(answer: Any) -> None:
+    known = ("ahead", "behind", "not told apart")
+    hint_if(answer not in known, f"choose one of {known}, as text; received {answer!r:.40}.")
+    hint_if(answer == "behind", "then learning upside down would do harm. What do its digits still share with ours?")
+    hint_if(answer == "not told apart", "a digit upside down is made of strokes. Do random weights know any?")
 
 
 @exercise("{features} features go into {classes} new outputs, the hidden layers are frozen, and it is compiled.")

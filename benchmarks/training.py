@@ -103,10 +103,10 @@ def block5_section() -> Table:
     with fresh_cache():
         whole, _ = _trainable(images.shape[1:])
         model, tail = _trainable(images.shape[1:])
-        from helpers.fine_tuning import frozen_output
+        from helpers.features import extract_features
 
-        seconds = {}
-        store = timed(lambda: seconds.setdefault("maps", frozen_output(model, images, layer_name="block4_pool")))
+        seconds, cut = {}, {"base_model": model, "layers": "block4_pool", "pooling": None}
+        store = timed(lambda: seconds.setdefault("maps", extract_features(images, **cut)))
         runs = {
             "all of VGG16": (whole, preprocess_vgg16(images)),
             "block 5 on cached block 4": (tail, seconds["maps"]),

@@ -19,11 +19,11 @@ CONTENTS = {
     "features": "accuracy_per_draw extract_features label_curve predict_per_draw",
     "networks": "",  # short names, for use as helpers.networks
     "augmentation": "augmented_views build_augmentation view_batches",
-    "fine_tuning": "build_classifier fine_tune freeze_before layer_distances predict_probabilities split_model train_head",
+    "fine_tuning": "adam_by_block build_classifier freeze_before layer_distances split_model",
     "experiments": "decode_answers run_arm",
     "evaluation": "calibration_bins grad_cam most_confident_mistakes paired_interval",
     "plots": "",  # the style, show() and every plot_, for use as helpers.plots
-    "training": "about_runs choose_precision fit_on_devices fit_resumable live_curves load_runs recorded_values",
+    "training": "about_runs choose_precision fit_on_devices fit_resumable live_curves load_runs",
     "exercises.progress": "forget_progress show_progress",
     "_machinery.doctor": "doctor",
 }

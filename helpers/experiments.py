@@ -3,7 +3,7 @@
 `run_arm` makes one run and returns its record. Every arm sees the same labelled images (`take_per_class` with the number of
 the run) and chooses on the validation images alone: a classical arm its `C`, from four; a trained arm when to stop. The test
 images are predicted once, at the end. What is recorded lies in `helpers/runs/`, one file for each target: `load_runs` in
-`helpers.training` reads it, and `tools/record_runs.py` writes it.
+`helpers.training` reads it, and `tools/record_arms.py` writes it.
 
 A trained arm sees batches of 16, is validated every 32 steps, stops when accuracy has not risen for some such checks, and
 gets the weights of its best check back. Steps are counted, not epochs: an epoch of 50 images is 4 steps, one of 500 is 32.

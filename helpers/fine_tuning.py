@@ -1,27 +1,20 @@
 """Fine-tuning in parts: build a classifier, choose what may change, cut the network there, train the rest, see what moved.
 
 The part of a network that is frozen answers the same to the same image, epoch after epoch. `split_model` cuts it off, so
-that its answers can be computed once (`helpers.features.extract_features`) and only the rest is trained: that is how
-`fine_tune`, `train_head` and `predict_probabilities` work. Notebook 06 writes the steps out before it uses them from here.
+that its answers can be computed once (`helpers.features.extract_features`) and only the rest is trained.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-
-from helpers.augmentation import view_batches
-from helpers.features import extract_features
-from helpers.vgg16 import preprocess_vgg16
 
 if TYPE_CHECKING:
     import keras
 
 LOSS = "sparse_categorical_crossentropy"
-BATCH_SIZE = 64  # images that are predicted at a time
 
 
 def build_classifier(
@@ -98,86 +91,6 @@ def split_model(model: keras.Model, layer_name: str) -> tuple[keras.Model, keras
     return first, second
 
 
-def fine_tune(
-    model: keras.Model,
-    images: np.ndarray,
-    labels: np.ndarray,
-    *,
-    first_trainable: str,
-    learning_rate: float = 1e-4,
-    epochs: int = 8,
-    batch_size: int = 32,
-    seed: int = 0,
-    validation_data: tuple[np.ndarray, np.ndarray] | None = None,
-    callbacks: Sequence[Any] = (),
-) -> keras.callbacks.History:
-    """Return the history of training `model` from the layer or block `first_trainable` on, with Adam.
-
-    What lies before it is frozen, and its answers to `images` are computed once, through the feature cache. `images`:
-    raw pixels, (n, height, width, 3) or (views, n, height, width, 3), from which each epoch takes the next view;
-    `validation_data`: raw images and labels. The weights of `model` change in place; its `trainable` flags stay as
-    `freeze_before` sets them.
-    """
-    import keras
-
-    freeze_before(model, first_trainable)
-    tail, cut = _trainable_part(model, first_trainable)
-    tail.compile(keras.optimizers.Adam(learning_rate), LOSS, metrics=["accuracy"])
-    views = images if np.ndim(images) == 5 else images[np.newaxis]
-    shown = np.stack([frozen_output(model, view, layer_name=cut) for view in views])
-    if validation_data is not None:
-        validation_data = (frozen_output(model, validation_data[0], layer_name=cut), validation_data[1])
-    return tail.fit(
-        view_batches(shown, labels, batch_size=batch_size, seed=seed),
-        steps_per_epoch=math.ceil(len(labels) / batch_size),
-        epochs=epochs,
-        validation_data=validation_data,
-        callbacks=list(callbacks),
-        shuffle=False,  # view_batches has shuffled already
-        verbose=0,
-    )
-
-
-def train_head(
-    model: keras.Model,
-    images: np.ndarray,
-    labels: np.ndarray,
-    *,
-    learning_rate: float = 1e-3,
-    epochs: int = 40,
-    **settings: Any,
-) -> keras.callbacks.History:
-    """Return the history of training only what follows the layer "pooling" of `model`, from `build_classifier`.
-
-    `images` are raw pixels as for `fine_tune`, which takes the other `settings` too, such as `seed`. The weights of
-    `model` change in place.
-    """
-    first = model.layers[layer_position(model, "pooling", whole=True) + 1].name
-    return fine_tune(model, images, labels, first_trainable=first, learning_rate=learning_rate, epochs=epochs, **settings)
-
-
-def predict_probabilities(model: keras.Model, images: np.ndarray, *, first_trainable: str) -> np.ndarray:
-    """Return the probabilities (n, classes) of raw pixels (n, height, width, 3), computing only what has been trained.
-
-    The same as `model.predict(preprocess_vgg16(images))` while all layers before `first_trainable` are as they were loaded:
-    their answers come from the feature cache.
-    """
-    tail, cut = _trainable_part(model, first_trainable)
-    shown = frozen_output(model, images, layer_name=cut)
-    batches = (shown[start : start + BATCH_SIZE] for start in range(0, len(shown), BATCH_SIZE))
-    return np.concatenate([np.asarray(tail(batch, training=False)) for batch in batches])
-
-
-def frozen_output(model: keras.Model, images: np.ndarray, *, layer_name: str | None) -> np.ndarray:
-    """Return what the layer answers to raw pixels (n, height, width, 3), from the cache where it can.
-
-    `layer_name=None` stands for the input of the model: the preprocessed images.
-    """
-    if layer_name is None:
-        return preprocess_vgg16(images)
-    return extract_features(images, base_model=model, layers=layer_name, pooling=None)
-
-
 def adam_by_block(learning_rate: float, *, decay: float = 2.6) -> keras.optimizers.Optimizer:
     """Return Adam with a learning rate for each block of VGG16: block 5 and what follows have `learning_rate`.
 
@@ -224,12 +137,3 @@ def layer_position(model: keras.Model, layer_name: str, *, whole: bool = False) 
         if name == layer_name or (not whole and name.startswith(f"{layer_name}_")):
             return position
     raise ValueError(f"{model.name} has no layer {layer_name!r}; choose from: {', '.join(names)}.")
-
-
-def _trainable_part(model: keras.Model, first_trainable: str) -> tuple[keras.Model, str | None]:
-    """Return the model from the first trainable layer on, and the name of the layer whose output it wants."""
-    first = layer_position(model, first_trainable)
-    if first <= 1:  # all of it; the layer before is the input
-        return model, None
-    cut = model.layers[first - 1].name
-    return split_model(model, cut)[1], cut

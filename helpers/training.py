@@ -1,6 +1,6 @@
 """What one wants around `fit()`: curves that grow, a run that goes on where it was interrupted, devices, recorded runs.
 
-In this order: `live_curves`; `fit_resumable`; `choose_precision` and `fit_on_devices`; `load_runs` and `recorded_values`.
+In this order: `live_curves`; `fit_resumable`; `choose_precision` and `fit_on_devices`; `load_runs` and `about_runs`.
 The rest comes from Keras: `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau`. Keras's `BackupAndRestore` is not used
 here: it writes weights and epoch into two files one after the other, so that a run that is killed in between repeats an
 epoch on weights that have seen it.
@@ -273,20 +273,14 @@ def _step(model: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor
 def load_runs(name: str, **wanted: Any) -> list[dict[str, Any]]:
     """Return the recorded runs of a file in `helpers/runs` whose settings equal `wanted`, a dict each.
 
-    In "clothing" and "digits" settings are `arm`, `labels_per_class`, `seed`, `learning_rate` and `chosen` (False for rates
-    that were only tried); in "fine_tuning" and "augmentation" `data`, `labels_per_class`, `first_trainable`,
-    `learning_rate`, `head_start`, `views`, `seed`. Accuracies go from 0 to 1, losses are in nats.
+    Settings are `arm`, `labels_per_class`, `seed`, `learning_rate` and `chosen` (False for rates that were only tried).
+    Accuracies go from 0 to 1, losses are in nats.
     Raises ValueError when no run is like that.
     """
     runs = [run for run in _read_runs(name) if all(run.get(key) == value for key, value in wanted.items())]
     if not runs:
         raise ValueError(f"no recorded run of {name!r} has {wanted}.")
     return runs
-
-
-def recorded_values(name: str, key: str, **wanted: Any) -> np.ndarray:
-    """Return one result of all runs like `wanted`, as an array with a row for each run (usually seeds)."""
-    return np.array([run[key] for run in load_runs(name, **wanted)])
 
 
 def about_runs(name: str) -> dict[str, Any]:

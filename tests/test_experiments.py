@@ -178,6 +178,24 @@ def test_the_chosen_rate_is_the_best_on_validation(name):
         assert sorted(seeds) == list(range(len(seeds))), (arm, labels, "each run once")
 
 
+def test_what_is_not_recorded_is_said_in_a_sentence():
+    with pytest.raises(ValueError, match="no recorded run of 'digits'"):
+        load_runs("digits", arm="cats")
+    with pytest.raises(ValueError, match="recorded are: .*digits"):
+        load_runs("else")
+
+
+def test_a_recorded_run_can_be_repeated():
+    """Not to the digit, as processors differ: here the cheapest of the runs that fine-tune block 5."""
+    runs = [run for run in load_runs("digits", chosen=True) if run["arm"].startswith("block 5 fine-tuned")]
+    run = min(runs, key=lambda run: len(run["curve"]) + run.get("head_steps", 0) / 32)
+    asked = {key: run[key] for key in ("arm", "labels_per_class", "seed", "learning_rate")}
+    again = run_arm(target=load_target("digits"), **asked)
+    assert again["test_accuracy"] == pytest.approx(run["test_accuracy"], abs=0.05)
+    assert again["curve"][0][1] == pytest.approx(run["curve"][0][1], rel=0.1)
+    assert set(again["distances"]) == set(run["distances"]), "the same layers moved"
+
+
 @pytest.fixture
 def recorder(tmp_path, target, monkeypatch):
     """The recorder with a small target, two arms and a folder of its own."""

@@ -1,12 +1,9 @@
-"""Tests of fine-tuning: splitting, what is frozen, batches of views, both phases, and what was recorded."""
-
-import json
+"""Tests of fine-tuning: splitting, what is frozen, batches of views, the cached part."""
 
 import numpy as np
 import pytest
 
 from helpers.data import load_digit_images
-from helpers.training import RUNS_FOLDER, load_runs, recorded_values
 
 
 def build(*, start="zeros", seed=0, **head):
@@ -126,40 +123,25 @@ def test_order_depends_on_seed_and_epoch_alone():
 
 
 def test_cached_training_is_the_same_as_uncached(images, tmp_path, monkeypatch):
-    """fine_tune() against fit() on the whole model: same seed, same losses; the frozen layers stay what they were."""
+    """The second part on cached answers against the whole: same losses, and the frozen layer stays what it was."""
     import keras
 
     from helpers.augmentation import view_batches
-    from helpers.fine_tuning import fine_tune, freeze_before, predict_probabilities
+    from helpers.features import extract_features
+    from helpers.fine_tuning import freeze_before, split_model
     from helpers.vgg16 import preprocess_vgg16
 
     monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path))
-    views = np.stack([images, images[:, :, ::-1]])
-    cached, whole = build(start="random"), build(start="random")
-    history = fine_tune(cached, views, LABELS, first_trainable="block2", learning_rate=1e-2, epochs=4, batch_size=5)
-    freeze_before(whole, "block2")
-    whole.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy")
-    shown = np.stack([preprocess_vgg16(view) for view in views])
-    plain = whole.fit(view_batches(shown, LABELS, batch_size=5), steps_per_epoch=3, epochs=4, shuffle=False, verbose=0)
-    np.testing.assert_allclose(history.history["loss"], plain.history["loss"], rtol=1e-4)
-    before, after = build(start="random").get_layer("block1_conv1"), cached.get_layer("block1_conv1")
+    losses, model, whole = [], build(start="random"), build(start="random")
+    maps = extract_features(images, base_model=model, layers="block1_pool", pooling=None)
+    for one, part, shown in ((model, split_model(model, "block1_pool")[1], maps), (whole, whole, preprocess_vgg16(images))):
+        freeze_before(one, "block2")
+        part.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy")
+        batches = view_batches(shown[np.newaxis], LABELS, batch_size=5)
+        losses.append(part.fit(batches, steps_per_epoch=3, epochs=4, shuffle=False, verbose=0).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    before, after = build(start="random").get_layer("block1_conv1"), model.get_layer("block1_conv1")
     np.testing.assert_array_equal(before.get_weights()[0], after.get_weights()[0])
-    np.testing.assert_allclose(
-        predict_probabilities(cached, images, first_trainable="block2"),
-        answers(cached, preprocess_vgg16(images)),
-        rtol=1e-5,
-    )
-
-
-def test_the_head_alone(images, tmp_path, monkeypatch):
-    from helpers.fine_tuning import layer_distances, train_head
-
-    monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path))
-    model = build(hidden=4)
-    losses = train_head(model, images, LABELS, epochs=3).history["loss"]
-    assert losses[2] < losses[0]
-    moved = {name for name, distance in layer_distances(model, build(hidden=4)).items() if distance > 0}
-    assert not any(name.startswith("block") for name in moved) and {"hidden", "predictions"} <= moved
 
 
 def test_digits_as_pictures():
@@ -185,34 +167,6 @@ def test_folders_hold_the_very_pixels(tmp_path):
     np.testing.assert_array_equal(np.asarray(Image.open(picture)), textures.train_images[5])
     with pytest.raises(FileExistsError, match="not empty"):
         write_image_folders(textures, folder)
-
-
-def test_recorded_runs_are_complete_and_found():
-    for name, count in (("fine_tuning", 129), ("augmentation", 45)):
-        runs = json.loads((RUNS_FOLDER / f"{name}.json").read_text(encoding="utf-8"))["runs"]
-        assert len(runs) == count and all(0 <= run["test_accuracy"] <= 1 for run in runs)
-    wanted = {"data": "digits", "labels_per_class": 10, "first_trainable": "block5", "learning_rate": 1e-4}
-    assert [run["seed"] for run in load_runs("fine_tuning", head_start="trained", **wanted)] == [0, 1, 2]
-    assert recorded_values("fine_tuning", "test_accuracy", head_start="random", **wanted).shape == (3,)
-    with pytest.raises(ValueError, match="no recorded run"):
-        load_runs("fine_tuning", data="cats")
-    with pytest.raises(ValueError, match="recorded are: augmentation, .*fine_tuning"):
-        load_runs("else")
-
-
-def test_a_recorded_run_can_be_repeated():
-    """Not to the digit, as processors differ: the first loss within 2 %, and the accuracy within 25 images of 500."""
-    import runpy
-
-    import course
-
-    (run,) = load_runs("fine_tuning", data="digits", labels_per_class=2, head_start="zeros", seed=0)
-    module = runpy.run_path(str(course.ROOT / "tools" / "record_runs.py"))
-    settings = {key: run[key] for key in module["_keys"]()}
-    again = module["record"](settings, epochs=len(run["loss"]))
-    assert again["test_accuracy"] == pytest.approx(run["test_accuracy"], abs=0.05)
-    assert again["loss"][0] == pytest.approx(run["loss"][0], rel=0.02)
-    assert again["distances"]["block4_conv3"] == 0 < again["distances"]["block5_conv1"]
 
 
 def test_adam_by_block_steps_less_in_earlier_blocks():

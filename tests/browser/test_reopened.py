@@ -12,7 +12,7 @@ from .explorer_driver import DrivenExplorer
 
 CELLS = (
     "from helpers.explorers.backpropagation import blame_explorer\n\nblame_explorer()",
-    "from helpers.explorers.after_fine_tuning import fine_tuning_explorer\n\nfine_tuning_explorer()",
+    "from helpers.explorers.after_fine_tuning import when_to_stop_explorer\n\nwhen_to_stop_explorer()",
     "1 + 1",
 )
 KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
@@ -85,7 +85,7 @@ def test_an_untrusted_notebook_shows_each_film_as_one_picture(saved, context, la
     notebook = opened(context, lab, changed)
     pictures = notebook.panel.locator(".jp-OutputArea-output img")
     expect(pictures).to_have_count(2, timeout=PATIENCE)
-    for place, name in enumerate(("Which weight is blamed", "Fine-tuning VGG16")):
+    for place, name in enumerate(("Which weight is blamed", "When would you stop?")):
         pictures.nth(place).scroll_into_view_if_needed()
         assert pictures.nth(place).get_attribute("alt").startswith(name)
         width, height = pictures.nth(place).evaluate(

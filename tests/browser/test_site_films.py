@@ -34,7 +34,7 @@ LARGEST, LARGEST_PAGE = 1_000_000, 3_000_000  # bytes
 WITHOUT_DATA = [
     *(mlp_basics.activation_explorer, mlp_basics.neuron_explorer, mlp_basics.folds_explorer),
     transferring_an_mlp.neurons_explorer,
-    *(backpropagation.blame_explorer, training_in_practice.learning_rate_explorer, after_fine_tuning.fine_tuning_explorer),
+    *(backpropagation.blame_explorer, training_in_practice.learning_rate_explorer, after_fine_tuning.when_to_stop_explorer),
 ]
 PAGES = [path.stem for path in course.NOTEBOOKS if "[explorer]" in path.read_text(encoding="utf-8")]
 
@@ -174,11 +174,11 @@ def test_without_its_film_an_explorer_is_a_picture(site, context):
 
 
 def test_a_picture_that_is_damaged_is_said_and_the_next_one_recovers(site, context):
-    page, name = context.new_page(), "fine-tuning-vgg16-blocks-unfrozen-and-learning-rate"
+    page, name = context.new_page(), "when-would-you-stop-fine-tuning-on-digits-step-by-step"
     text, film = (FOLDER / f"{name}.js").read_text(encoding="utf-8"), recorded(name)
     places = [control["start"] for control in film["controls"]]
     counts = [len(control["texts"]) for control in film["controls"]]
-    start = (places[0] * counts[1] + places[1]) * counts[2] + places[2]
+    start = int(np.ravel_multi_index(places, counts))
     _, layer = film["states"][start + 1]  # one step of the last control
     damaged = text.replace(film["layers"][layer][2], "AAAA")
     page.route("**/films/*.js", lambda route: route.fulfill(body=damaged, content_type="text/javascript"))

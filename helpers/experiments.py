@@ -12,14 +12,14 @@ gets the weights of its best check back. Steps are counted, not epochs: an epoch
 from __future__ import annotations
 
 import hashlib
-import resource
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import psutil
 from threadpoolctl import threadpool_limits
 
 from helpers.augmentation import augmented_views, build_augmentation, view_batches
@@ -82,7 +82,6 @@ def run_arm(
         raise ValueError(f"{arm!r} {wanted}; received {learning_rate!r}.")
     chosen = take_per_class(target.train_labels, labels_per_class=labels_per_class, seed=seed)
     given = {"learning_rate": learning_rate} if learning_rate is not None else {}
-    _forget_peak()
     begin = time.perf_counter()
     (validation, test), found = ARMS[arm].run(Task(target, chosen, seed), **given)
     return {
@@ -93,7 +92,7 @@ def run_arm(
         **given,
         **found,
         "seconds": round(time.perf_counter() - begin, 1),
-        "megabytes": _peak() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "megabytes": _largest_memory(),
         "validation_accuracy": _share_right(validation, target.validation_labels),
         "test_accuracy": _share_right(test, target.test_labels),
         "predicted": "".join(LETTERS[place] for place in test.argmax(axis=1)),
@@ -120,9 +119,12 @@ def describe_target(target: Bunch) -> dict[str, Any]:
 
 def guess(task: Task) -> tuple[Answers, dict[str, Any]]:
     """Answer with a class at random."""
-    random, classes = np.random.default_rng(task.seed), len(task.target.class_names)
-    counts = [len(task.target[f"{part}_labels"]) for part in ("validation", "test")]
-    return tuple(np.eye(classes)[random.integers(classes, size=count)] / classes * 1.0 for count in counts), {}
+    random, classes, parts = (
+        np.random.default_rng(task.seed),
+        len(task.target.class_names),
+        ("validation_labels", "test_labels"),
+    )
+    return tuple(np.eye(classes)[random.integers(classes, size=len(task.target[part]))] / classes for part in parts), {}
 
 
 def colour_numbers(images: np.ndarray) -> np.ndarray:
@@ -299,10 +301,9 @@ def _fit_classical(
             accuracies.append(round(float(fitted.score(validation, task.target.validation_labels)), 4))
             if best is None or accuracies[-1] > max(accuracies[:-1]):
                 best = fitted
-        if kind == "logistic":
-            answers = tuple(best.predict_proba(part) for part in (validation, test))
-        else:  # no probabilities: certain of every answer
-            answers = tuple(np.eye(len(task.target.class_names))[best.predict(part)] for part in (validation, test))
+        sure = np.eye(len(task.target.class_names))  # an SVM gives no probabilities: certain of every answer
+        shown = best.predict_proba if kind == "logistic" else lambda part: sure[best.predict(part)]
+        answers = tuple(shown(part) for part in (validation, test))
     return answers, {"C": float(best[-1].C), "candidates": accuracies}
 
 
@@ -310,19 +311,13 @@ def _share_right(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return round(float((probabilities.argmax(axis=1) == labels).mean()), 5)
 
 
-def _forget_peak() -> None:
-    """Have the system count the largest memory anew, where it can (Linux)."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
+def _largest_memory() -> int:
+    """Return the largest resident memory of this process until now, in MB."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset // 2**20
+    import resource  # which Windows lacks
 
-
-def _peak() -> int:
-    """Return the largest resident memory since then, in MB; 0 where the system does not say."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.is_file() else []
-    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
 
 
 ARMS = {
@@ -351,10 +346,9 @@ ARMS = {
     "blocks 4 and 5 fine-tuned, views": Arm(partial(fine_tuned, first=4, views="views"), rates=DEEP_RATES),
     "all blocks fine-tuned": Arm(partial(fine_tuned, first=1), rates=DEEP_RATES),
     "all blocks fine-tuned, a rate for each": Arm(partial(fine_tuned, first=1, decay=2.6), rates=DEEP_RATES),
-    "small CNN from scratch": Arm(small_cnn, rates=(3e-4, 1e-3, 3e-3)),
     **{
-        f"small CNN from scratch, {views}": Arm(partial(small_cnn, views=views), rates=(3e-4, 1e-3, 3e-3))
-        for views in CNN_RANGES
+        f"small CNN from scratch{how}": Arm(partial(small_cnn, views=how[2:]), rates=(3e-4, 1e-3, 3e-3))
+        for how in ("", *(f", {views}" for views in CNN_RANGES))
     },
     "VGG16 from scratch, views": Arm(whole_vgg16, rates=(3e-5, 1e-4, 3e-4)),
 }

@@ -81,8 +81,7 @@ def run_arm(
         wanted = f"wants a learning rate, such as {ARMS[arm].rates[0]:g}" if ARMS[arm].rates else "takes no learning rate"
         raise ValueError(f"{arm!r} {wanted}; received {learning_rate!r}.")
     chosen = take_per_class(target.train_labels, labels_per_class=labels_per_class, seed=seed)
-    given = {"learning_rate": learning_rate} if learning_rate is not None else {}
-    begin = time.perf_counter()
+    begin, given = time.perf_counter(), {"learning_rate": learning_rate} if learning_rate is not None else {}
     (validation, test), found = ARMS[arm].run(Task(target, chosen, seed), **given)
     return {
         "arm": arm,

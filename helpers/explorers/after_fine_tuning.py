@@ -43,9 +43,9 @@ def when_to_stop_explorer() -> Explorer:
     question = "Blocks 4 and 5 learn at 0.0001 from a trained head. After how many of 384 steps would you stop?"
     answer = f"validation accuracy was {_best(view(*ASKED.values())[0], steps)}"
     guess = Guess(question, choice("my guess", [0, 8, 32, 64, 128, 256, 384], value=8), answer)
-    recorded = {run["first"] for run in film["runs"]}
+    recorded = [run["first"] for run in film["runs"] if run["seed"] == 0]
     controls = {
-        "first": choice("unfrozen", [depth for depth in DEPTHS if depth[1] in recorded], value=ASKED["first"]),
+        "first": choice("unfrozen", [depth for depth in DEPTHS if recorded.count(depth[1]) == 6], value=ASKED["first"]),
         "learning_rate": choice("learning rate", RATES, value=ASKED["learning_rate"]),
         "start": choice("head", ["trained", "random"]),
         "place": choice("step", [(str(step), place) for place, step in enumerate(steps)], kind="time"),

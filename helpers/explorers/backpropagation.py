@@ -124,7 +124,7 @@ def blame_explorer() -> Explorer:
             if edges[phase - 1][0] == "h":
                 both = "=" in received["h"]
                 said += f" Both paths add up: {received['h']}." if both else " The other path is still to come."
-        return live, f"Step {step}, {said}"
+        return live, f"Step {step} at rate {learning_rate:g}, {said}"
 
     controls = {
         "phase": choice("phase", list(zip(names, range(len(names)), strict=True)), kind="time"),

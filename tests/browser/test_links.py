@@ -21,7 +21,9 @@ def test_links_open_the_other_notebooks(path, context, lab):
     try:
         notebook.open()
         for target in targets:
-            link = notebook.panel.locator(f'.jp-MarkdownCell a[href*="{target}"]:visible').first  # some stand in a folded list, too
+            link = notebook.panel.locator(
+                f'.jp-MarkdownCell a[href*="{target}"]:visible'
+            ).first  # some stand in a folded list, too
             link.scroll_into_view_if_needed(timeout=PATIENCE)
             link.click(timeout=PATIENCE)
             notebook.wait_until_in_front(target)

@@ -30,12 +30,17 @@ TOO_WIDE = """panel => {
 }"""
 
 
+ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets.flatMap((cell, place) =>
+    (cell.model.toJSON().outputs ?? []).filter(output => output.output_type === "error")
+        .map(output => `cell ${place}: ${output.ename}: ${output.evalue}`))"""
+
+
 def allowed_errors(notebook: OpenNotebook) -> int:
     return sum("raises-exception" in course.tags(cell) for cell in course.code_cells(notebook.path))
 
 
 def test_runs_from_top_to_bottom(notebook):
-    assert notebook.ran == "done: true"
+    assert notebook.ran == "done: true", notebook.page.evaluate(ERRORS)
     prompts = notebook.panel.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
     assert prompts == [f"[{number}]:" for number in range(1, len(course.code_cells(notebook.path)) + 1)]
     red = notebook.panel.locator('[data-mime-type="application/vnd.jupyter.stderr"]').all_text_contents()

@@ -111,7 +111,7 @@ def check_the_page_shows_the_canvas(root, wanted: np.ndarray) -> None:
     """What stands on the screen is the picture, and no background of the theme has come between."""
     screen = Image.open(io.BytesIO(root.locator("canvas").screenshot())).convert("RGB")
     small = Image.fromarray(wanted).resize(screen.size, Image.Resampling.BILINEAR)
-    assert np.abs(np.asarray(screen).astype(int) - np.asarray(small)).mean() < 6
+    assert np.abs(np.asarray(screen).astype(int) - np.asarray(small)).mean() < 9  # shrinking hard edges costs up to 6
 
 
 @pytest.mark.parametrize("stem", PAGES)

@@ -21,9 +21,8 @@ def test_links_open_the_other_notebooks(path, context, lab):
     try:
         notebook.open()
         for target in targets:
-            link = notebook.panel.locator(
-                f'.jp-MarkdownCell a[href*="{target}"]:visible'
-            ).first  # some stand in a folded list, too
+            notebook.panel.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+            link = notebook.panel.locator(f'.jp-MarkdownCell a[href*="{target}"]').first
             link.scroll_into_view_if_needed(timeout=PATIENCE)
             link.click(timeout=PATIENCE)
             notebook.wait_until_in_front(target)

@@ -145,6 +145,9 @@ def test_outputs_are_stored_and_clean(notebook):
         tags = course.tags(course.code_cells(notebook)[index])
         assert output.output_type != "error" or "raises-exception" in tags, f"code cell {index} stores an error"
         assert output.get("name") != "stderr", f"code cell {index} stores a message on stderr"
+        shown = "".join(output.get("text", "")) + "".join(output.get("data", {}).get("text/plain", ""))
+        path = re.search(r"(?<![\w.~:/<])/[A-Za-z]\w*/\w", shown)
+        assert not path, f"code cell {index} stores a path of one machine: {path}"
     assert notebook.stat().st_size < 3_000_000
 
 

@@ -26,7 +26,7 @@ SETTINGS = ROOT / "tools" / "site"
 FILMS = ROOT / "docs" / "films"
 FILES = ("CONTRIBUTING.md", "LICENSE", "notebooks/fine_tune_my_photographs.py")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-LINK = re.compile(r'href="(\d\d_\w+)\.ipynb"')  # Sphinx turns those of the prose, but not those of an output
+LINK = re.compile(r'href="(\d\d[a-z]?_\w+)\.ipynb"')  # Sphinx turns those of the prose, but not those of an output
 CONTENTS = """
 ```{{toctree}}
 :hidden:

@@ -8,6 +8,7 @@ the last is linear, its outputs are logits or the prediction of a regression.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -254,6 +255,13 @@ def train(
         if test is not None and step in ((steps,) if measure_at is None else measure_at):
             accuracies.append(accuracy(layers, *test))
     return Trained(layers, np.array(accuracies).T)
+
+
+@THREADS.wrap(limits=1)
+def train_each(rates: Sequence[float], *examples: Any, **settings: Any) -> dict[float, Trained]:
+    """Return what `train` returns for each learning rate, trained side by side; all other arguments are those of `train`."""
+    with ThreadPoolExecutor() as pool:  # NumPy lets other threads work while it computes
+        return dict(zip(rates, pool.map(lambda rate: train(*examples, learning_rate=rate, **settings), rates), strict=True))
 
 
 def build_weights(sizes: Sequence[int] = (64, 64, 64, 10), *, seeds: Sequence[int] = range(6)) -> Layers:

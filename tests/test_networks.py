@@ -21,6 +21,7 @@ from helpers.networks import (
     softmax,
     squared_error,
     train,
+    train_each,
     train_mlp,
 )
 
@@ -206,6 +207,17 @@ def test_runs_are_independent_of_each_other(few):
     alone = train([(k[1:2], b[1:2]) for k, b in small()], images[1:2], labels[1:2], steps=20).weights
     for (kernel, bias), (one_kernel, one_bias) in zip(together, alone, strict=True):
         assert np.allclose(kernel[1], one_kernel[0], atol=1e-5) and np.allclose(bias[1], one_bias[0], atol=1e-5)
+
+
+def test_rates_that_train_side_by_side_end_where_they_would_end_alone():
+    start, rates = build_weights((5, 8, 3), seeds=range(4)), [0.001, 0.01, 0.1]
+    images, labels = np.float32(np.random.default_rng(1).normal(size=(4, 90, 5))), np.arange(360).reshape(4, 90) % 3
+    together = train_each(rates, start, images, labels, steps=30)
+    assert list(together) == rates
+    for rate, result in together.items():
+        alone = train(start, images, labels, steps=30, learning_rate=rate).weights
+        for mine, others in zip(result.weights, alone, strict=True):
+            assert all(np.array_equal(a, b) for a, b in zip(mine, others, strict=True))
 
 
 def test_training_fits_and_leaves_its_arguments_alone(few):

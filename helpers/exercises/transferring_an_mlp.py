@@ -7,21 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from helpers.exercises.feedback import NotYet, as_array, call, exercise, hint_if, number_exercise
+from helpers.exercises.feedback import NotYet, as_array, call, exercise, hint_if
 from helpers.networks import Layers, build_mlp, train_mlp
 
 
-@number_exercise(
-    (650, "64 x 10 weights and 10 biases, 650 of 8,970. Few weights, so a few labels go further."),
-    (640, "these are the weights between the layers. Each of the 10 outputs has a bias, too."),
-    (8970, "that is the whole network. The hidden layers are frozen: leave theirs out."),
-    (8320, "these are the weights that are frozen. Which ones are left?"),
-    (4810, "only the first hidden layer seems to be frozen here. Both are."),
-    (704, "there is one bias for each output, not for each of the 64 neurons before."),
-    (74, "64 and 10 are not to be added: every neuron is connected to every output."),
-)
-def check_trained_weights(number: float) -> str:
-    return f"not {number:,.0f}. Draw the last layer: how many neurons come in, how many go out?"
+@exercise("they fit, and agree less: each reads the digits through frozen layers of its own. The next cell measures it.")
+def check_frozen_guess(answer: Any) -> None:
+    hint_if(answer not in tuple("abcd"), f'choose one of "a", "b", "c" and "d", as text; received {answer!r:.40}.')
+    hints = {
+        "a": "650 weights are still 65 for each labelled digit. Is it hard to fit ten digits with them?",
+        "b": "there is less to choose, but each network looks through other frozen layers. Who has chosen those?",
+        "c": "where all layers learn, the same ten digits shape the hidden layers of all ten networks. And now?",
+    }
+    hint_if(answer in hints, hints.get(answer))
 
 
 @exercise("the first layers are as they were, bit for bit, and the others have learned.")

@@ -156,8 +156,8 @@ class Explorer:
         bundle["text/plain"] = f"[explorer] {self.name}. Controls: {labels}. Run the notebook to move them."
         start = self.frame()
         if start.pixels is not None:
-            note = f"An explorer, as a picture. To move its controls ({labels}), run this notebook: make lab."
-            bundle["image/png"] = add_note(start.pixels, note)
+            now = "; ".join(f"{control.label}: {control.texts[control.start]}" for control in self.controls.values())
+            bundle["image/png"] = add_note(start.pixels, f"An explorer ({now}). To move it, run this notebook: make lab.")
         if folder := os.environ.get("WORKBOOK_FILMS"):
             Path(folder, f"{slug(self.name)}.js").write_text(self._call(), encoding="utf-8")
         elif self.is_film:
@@ -200,7 +200,7 @@ def record(explorer: Explorer) -> dict[str, Any]:
                 states.append(None)
                 continue
             x, y, layer = _difference(pixels, background, whole=explorer.photographs)
-            key = (x, y, layer.shape, layer.tobytes())
+            key = (x, y, layer.shape, hash(layer.tobytes()))  # the pixels themselves would fill the memory
             if key not in layers:
                 layers[key] = len(layers), pool.submit(_webp, layer, kind=kind)
             place, _ = backgrounds.setdefault(id(background), (len(backgrounds), background))

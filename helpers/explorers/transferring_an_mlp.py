@@ -69,16 +69,15 @@ def _panels(labels_per_class: int) -> LiveFigure:
     figure = Figure(figsize=(9.2, 3.4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
     left.suptitle("weights of the eight neurons (orange: ink counts against, purple: for)", fontsize=9)
-    tiles = left.subplots(2, 4).ravel()
+    tiles = left.subplots(2, 4, subplot_kw={"xticks": [], "yticks": [], "frame_on": False}).ravel()
     limits = {"cmap": colormaps["PuOr"].resampled(11), "vmin": -1.5, "vmax": 1.5, "interpolation": "nearest"}
     images = [tile.imshow(np.zeros((8, 8)), **limits) for tile in tiles]
-    for tile in tiles:
-        tile.set_axis_off()
     curve, places = right.subplots(), np.arange(len(STEPS))
     for start, look, color in zip(STARTS, ("s-", "o-", "^-"), (1, 0, 2), strict=True):
         means = neuron_course(start, labels_per_class)[1].mean(axis=1)
         curve.plot(places, means, look, markersize=3.5, color=PALETTE[color], label=start)
     curve.set(xlabel="steps of training", ylabel="accuracy, mean of ten runs", ylim=(0, 1.01))
+    curve.set_title(per_class(labels_per_class))
     curve.set_xticks(places[::3], [str(step) for step in STEPS[::3]])
     curve.legend(loc="lower right")
     return LiveFigure(figure, moving=[*images, curve.axvline(0, color="black", linewidth=1)])

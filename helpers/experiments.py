@@ -12,10 +12,12 @@ gets the weights of its best check back. Steps are counted, not epochs: an epoch
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -138,11 +140,7 @@ def small_pixels(images: np.ndarray, *, size: int = 32) -> np.ndarray:
 
 
 def classical(task: Task, *, describe: Callable[[np.ndarray], np.ndarray], kind: str) -> tuple[Answers, dict[str, Any]]:
-    """Fit a "logistic" regression or an "svm" with RBF kernel to descriptions, with the best of four `C`.
-
-    The logistic regression sees them standardised; the SVM as they are: pixels have one scale already, and on digits it loses
-    a tenth of its accuracy to dark corners blown up.
-    """
+    """Fit a "logistic" regression to standardised descriptions, or an RBF "svm" to plain ones, with the best of four `C`."""
     parts = [describe(task.target[f"{part}_images"]) for part in ("validation", "test")]
     return _fit_classical(task, describe(task.target.train_images[task.chosen]), task.labels, *parts, kind=kind)
 
@@ -226,7 +224,7 @@ def small_cnn(task: Task, *, learning_rate: float, views: str = "", size: int = 
     return _from_scratch(Sequential([*start, *convolutions, *end]), task, learning_rate=learning_rate, size=size)
 
 
-def whole_vgg16(task: Task, *, learning_rate: float, size: int = 64) -> tuple[Answers, dict[str, Any]]:
+def whole_vgg16(task: Task, *, learning_rate: float, size: int = 32) -> tuple[Answers, dict[str, Any]]:
     """Train a VGG16 with random weights from scratch, on pictures of `size` pixels with fresh draws."""
     from keras import Sequential, layers
 
@@ -312,12 +310,10 @@ def _share_right(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _largest_memory() -> int:
-    """Return the largest resident memory of this process until now, in MB."""
-    if sys.platform == "win32":
-        return psutil.Process().memory_info().peak_wset // 2**20
-    import resource  # which Windows lacks
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
+    """Return the largest resident memory of this process until now, in MB; 0 where the system does not say (macOS)."""
+    if sys.platform == "linux":  # where getrusage would count what the parent process had
+        return int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) // 2**10
+    return getattr(psutil.Process().memory_info(), "peak_wset", 0) // 2**20
 
 
 ARMS = {

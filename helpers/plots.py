@@ -146,14 +146,15 @@ def plot_bars(
 ) -> Axes:
     """Return Axes with one horizontal bar for each name: the mean over runs, written beside it, and every run as a dot.
 
-    Each value is one number or an array with one number for each run (usually seeds).
+    Each value is one number, which gets no dot, or an array with one number for each run (usually seeds).
     """
     names = list(values)
     ax = ax if ax is not None else new_axes(size=(7.0, 0.7 + 0.42 * len(names)))
     for row, name in enumerate(names):
         runs = np.atleast_1d(np.asarray(values[name], dtype="float64"))
         ax.barh(row, runs.mean(), color=PALETTE[4], height=0.65)
-        ax.plot(runs, np.full(len(runs), row), "o", color="black", markersize=3.5)
+        if len(runs) > 1:
+            ax.plot(runs, np.full(len(runs), row), "o", color="black", markersize=3.5)
         beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
         ax.annotate(f"{runs.mean():.2f}", (max(runs.max(), 0), row), **beside)
     if chance is not None:
@@ -248,6 +249,22 @@ def plot_calibration(calibration: Calibration, *, label: str | None = None, ax: 
     ax.scatter(calibration.confidence[filled], calibration.accuracy[filled], s=sizes, color=color, alpha=0.7)
     ax.set(xlabel="confidence of the answer", ylabel="share of right answers", xlim=(0, 1.03), ylim=(0, 1.05))
     ax.legend(loc="upper left")
+    return ax
+
+
+def plot_repeat(record: Mapping[str, Any], mine: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
+    """Return Axes with what a recorded run of `run_arm` (wide) and one just made (thin) reached on validation.
+
+    A trained arm has one value for each check, a classical one for each of its four `C`.
+    """
+    ax = ax if ax is not None else new_axes(size=(6.5, 3.2))
+    for name, run, width in (("recorded", record, 7), ("just now", mine, 2)):
+        trained = "curve" in run
+        steps, values = np.array(run["curve"]).T[[0, 3]] if trained else (range(1, 5), run["candidates"])
+        label = f"{name}: test accuracy {run['test_accuracy']:.3f}, {run['seconds']:.0f} s"
+        ax.plot(steps, values, "o-", linewidth=width, alpha=0.7, label=label)
+    ax.set(xlabel="step" if trained else "number of C", ylabel="validation accuracy", ylim=(0, 1.02))
+    ax.legend(loc="lower right")
     return ax
 
 

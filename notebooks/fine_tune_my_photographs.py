@@ -52,7 +52,7 @@ base = keras.applications.VGG16(weights=weights, include_top=False, input_shape=
 base.trainable = False
 head = keras.Sequential(
     [
-        keras.Input((512,)),
+        keras.Input((base.output_shape[-1],)),
         keras.layers.Dropout(0.2),
         keras.layers.Dense(
             len(class_names), activation="softmax", kernel_initializer="zeros", name="predictions"
@@ -89,7 +89,7 @@ validation_data = features_of(validation)
 
 # Early stopping
 patient = keras.callbacks.EarlyStopping("val_accuracy", patience=10, restore_best_weights=True)
-head.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
+head.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy", metrics=["accuracy"])
 phase1 = head.fit(
     train_features,
     train_labels,
@@ -106,7 +106,7 @@ for layer in base.layers:
     layer.trainable = layer.name.startswith("block5")
 assert base.trainable_weights
 
-rate = keras.optimizers.schedules.CosineDecay(1e-4, decay_steps=epochs * len(train))
+rate = keras.optimizers.schedules.CosineDecay(0.0001, decay_steps=epochs * len(train))
 model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
 
 

@@ -26,7 +26,8 @@ def test_a_curve_of_the_wrong_length_is_named():
 def test_bars_are_means_and_dots_are_runs():
     axes = plots.plot_bars({"a": np.array([0.2, 0.4]), "b": 0.9}, chance=0.1)
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([0.3, 0.9])
-    assert list(axes.lines[0].get_xdata()) == [0.2, 0.4]
+    dots, guessing = axes.lines  # one value is a bar without a dot
+    assert list(dots.get_xdata()) == [0.2, 0.4] and list(guessing.get_xdata()) == [0.1, 0.1]
     assert "guessing" in axes.get_xlabel()
 
 
@@ -44,6 +45,16 @@ def test_a_class_without_a_name_is_refused():
 def test_an_empty_confusion_matrix_can_be_drawn():
     axes = plots.plot_confusion(np.array([], int), np.array([], int), class_names=["cat", "dog"])
     assert axes.images[0].get_array().sum() == 0
+
+
+def test_a_repeated_run_beside_its_record():
+    trained = {"curve": [[32, 1.0, 0.5, 0.4], [64, 0.5, 0.7, 0.6]], "test_accuracy": 0.5, "seconds": 12.3}
+    axes = plots.plot_repeat(trained, trained | {"test_accuracy": 0.25})
+    assert [line.get_xydata().tolist() for line in axes.lines] == [[[32, 0.4], [64, 0.6]]] * 2
+    assert [text.get_text() for text in axes.get_legend().get_texts()][1] == "just now: test accuracy 0.250, 12 s"
+    classical = {"candidates": [0.1, 0.2, 0.3, 0.2], "test_accuracy": 0.3, "seconds": 1}
+    axes = plots.plot_repeat(classical, classical)
+    assert axes.lines[0].get_xdata().tolist() == [1, 2, 3, 4] and axes.get_xlabel() == "number of C"
 
 
 def test_a_grid_has_one_place_for_each_image():

@@ -34,6 +34,7 @@ os.environ["WORKBOOK_PROGRESS"] = "0"
 TUNING_SEEDS = (0,)
 CHEAP = tuple(arm for arm, one in ARMS.items() if not one.rates)
 BLOCK_5, CNN, WHOLE = "block 5 fine-tuned", "small CNN from scratch", "VGG16 from scratch, views"
+FROZEN = ("ImageNet VGG16, block 4", "ImageNet VGG16, block 5")
 STARTS = (f"{BLOCK_5}, zeros at once", f"{BLOCK_5}, random at once")
 DEEPER = ("blocks 4 and 5 fine-tuned", "all blocks fine-tuned", "all blocks fine-tuned, a rate for each")
 PLAN = {  # for each target, in order of worth: arms, labels per class, number of seeds; fewer where time is short
@@ -50,22 +51,25 @@ PLAN = {  # for each target, in order of worth: arms, labels per class, number o
         (CHEAP, (50, 20, 5), 5),
         ((BLOCK_5,), (50, 20, 5), 5),
         ((f"{BLOCK_5}, views", f"{CNN}, views"), (50,), 5),
-        ((f"{CNN}, views", f"{BLOCK_5}, views"), (20, 5), 3),
-        (DEEPER[:1], (50,), 3),
-        ((CNN,), (50,), 5),
+        (DEEPER[:1], (50,), 2),
         ((WHOLE,), (50,), 2),
+        ((CNN,), (50,), 5),
+        ((f"{CNN}, views", f"{BLOCK_5}, views"), (20, 5), 3),
     ),
     "textures": (
         (CHEAP, (10, 2), 5),
-        ((BLOCK_5, CNN, f"{CNN}, views", f"{BLOCK_5}, views"), (10, 2), 3),
+        ((BLOCK_5, f"{CNN}, views", f"{BLOCK_5}, views"), (10,), 5),
+        ((BLOCK_5,), (2,), 5),
     ),
-    "small_clothing": (((BLOCK_5, *DEEPER[:2], *STARTS), (20,), 3),),
+    "clothing_96": ((("edges VGG16, block 4", *FROZEN, BLOCK_5), (50,), 5),),
+    "clothing_64": (((BLOCK_5, *DEEPER[:2], *STARTS), (20,), 3),),
 }
 LOADERS = {
     "digits": load_digit_images,
     "clothing": load_clothing,
     "textures": partial(load_textures, train_per_class=20, validation_per_class=5, image_size=64),
-    "small_clothing": partial(load_clothing, image_size=64),
+    "clothing_96": partial(load_clothing, image_size=96),
+    "clothing_64": partial(load_clothing, image_size=64),
 }
 LARGEST_DIFFERENCE = 0.05  # in accuracy, between processors
 

@@ -16,6 +16,7 @@ NOTEBOOKS = (  # number, stem, title
     ("04", "feature_extraction", "Feature extraction"),
     ("05", "data_augmentation", "Data augmentation"),
     ("06", "fine_tuning", "Fine-tuning"),
+    ("06b", "was_it_worth_it", "Was it worth it?"),
     ("07", "after_fine_tuning", "After fine-tuning"),
 )
 HEADS = ("", "notebook", "solved", "still open: Your turn ...")

@@ -33,6 +33,19 @@ def check_resampled_mean(resampled_mean: Any) -> None:
     hint_if(not (of_runs < 0.9 and 1.2 < of_photographs < 2.6), "draw as many runs and as many photographs as there are.")
 
 
+@number_exercise(
+    (0.06 * 372, "about 22 photographs of 372, a little more than two of each class."),
+    (0.06 * 341, "those would be validation photographs. The accuracy is that of the 372 test photographs."),
+    (0.06 * 500, "500 are the labelled photographs. The accuracy is that of the 372 test photographs."),
+    (0.101 * 372, "that is the upper end of the interval. The mean gain is 0.060."),
+    (0.019 * 372, "that is the lower end of the interval. The mean gain is 0.060."),
+    (0.79 * 372, "that many are named right by the fine-tuned network. How many more than by the frozen one?"),
+    rtol=0.02,
+)
+def check_photographs(number: float) -> str:
+    return f"not {number:,.4g}. A gain of 0.060 is a share of the 372 test photographs."
+
+
 @exercise("the mean over the runs, on validation. The test has no part in the choice.")
 def check_choose(choose: Any) -> None:
     values = {"a": ((0.7, 0.7), (0.5, 0.5)), "b": ((0.9, 0.3), (0.4, 0.4)), "c": ((0.5, 0.5), (0.8, 0.8))}
@@ -61,16 +74,3 @@ def check_steps(answer: Any, runs: list[dict[str, Any]]) -> dict[str, int]:
     last = "The last row of a run's `curve` begins with the steps that the run took; add these up over the rates."
     expect(number, sum(all_steps), wrong, f"not {number:,.6g}. {last}", form=",.6g")
     return {"right": sum(all_steps), "kept": kept}
-
-
-@number_exercise(
-    (0.06 * 372, "about 22 photographs of 372, a little more than two of each class."),
-    (0.06 * 341, "those would be validation photographs. The accuracy is that of the 372 test photographs."),
-    (0.06 * 500, "500 are the labelled photographs. The accuracy is that of the 372 test photographs."),
-    (0.101 * 372, "that is the upper end of the interval. The mean gain is 0.060."),
-    (0.019 * 372, "that is the lower end of the interval. The mean gain is 0.060."),
-    (0.79 * 372, "that many are named right by the fine-tuned network. How many more than by the frozen one?"),
-    rtol=0.02,
-)
-def check_photographs(number: float) -> str:
-    return f"not {number:,.4g}. A gain of 0.060 is a share of the 372 test photographs."

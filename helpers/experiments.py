@@ -294,8 +294,8 @@ def _fit_classical(
     best, accuracies = None, []
     with threadpool_limits(1):  # for fits as small as these, several threads wait for each other
         for strength in STRENGTHS:
-            last = LogisticRegression(C=strength, max_iter=2000) if kind == "logistic" else SVC(C=100 * strength)
-            fitted = make_pipeline(*[StandardScaler()][: kind == "logistic"], last).fit(train, labels)
+            logistic = StandardScaler(), LogisticRegression(C=strength, max_iter=2000)
+            fitted = make_pipeline(*(logistic if kind == "logistic" else [SVC(C=100 * strength)])).fit(train, labels)
             accuracies.append(round(float(fitted.score(validation, task.target.validation_labels)), 4))
             if best is None or accuracies[-1] > max(accuracies[:-1]):
                 best = fitted

@@ -80,7 +80,8 @@ def grad_cam(model: keras.Model, images: np.ndarray, *, layer_name: str, classes
     first, second = split_model(model, layer_name)
     if len(first.outputs[0].shape) != 4:
         raise ValueError(f"{layer_name!r} gives no maps but {tuple(first.outputs[0].shape)}; choose a convolution.")
-    maps = first(ops.convert_to_tensor(images, "float32"), training=False)
+    parts = np.array_split(np.asarray(images, dtype="float32"), -(-len(images) // 16))  # to spare memory
+    maps = ops.concatenate([first(part, training=False) for part in parts])
     with tf.GradientTape() as tape:
         tape.watch(maps)
         logits = _answers_before_softmax(second, maps)

@@ -12,7 +12,6 @@ gets the weights of its best check back. Steps are counted, not epochs: an epoch
 from __future__ import annotations
 
 import hashlib
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -151,8 +150,8 @@ def frozen(task: Task, *, source: str, block: int, views: str = "") -> tuple[Ans
         vgg16_answers(task, source=source, layer=f"block{block}_pool", part=part, views=views, pooling="avg")
         for part in ("train", "validation", "test")
     )
-    labels = np.tile(task.labels, len(train))
-    return _fit_classical(task, np.concatenate(train), labels, validation[0], test[0], kind="logistic")
+    rows = np.concatenate(train), np.tile(task.labels, len(train))
+    return _fit_classical(task, *rows, validation[0], test[0], kind="logistic")
 
 
 def vgg16_answers(
@@ -177,12 +176,12 @@ def vgg16_answers(
 
 
 def fine_tuned(
-    task: Task, *, learning_rate: float, first: int, views: str = "", start: str = "trained", decay: float = 1.0
+    task: Task, *, learning_rate: float, first: int, views: str = "", start: str = "trained", decay: float = 1, **limits: int
 ) -> tuple[Answers, dict[str, Any]]:
     """Train a head on ImageNet's VGG16 until it is done, then all from block `first` on: the two phases of notebook 06.
 
     With a `start` of "zeros" or "random" there is no first phase. `decay`: what each block's learning rate is divided by
-    for the block before it.
+    for the block before it. `limits`: of the second phase, for `fit_until_stale`.
     """
     base_model = load_vgg16(input_shape=task.target.train_images.shape[1:])
     classes, parts = len(task.target.class_names), ("train", "validation", "test")
@@ -197,7 +196,7 @@ def fine_tuned(
     cut = f"block{first - 1}_pool" if first > 1 else None
     tail = split_model(model, cut)[1] if cut else model
     maps = (answers(layer=cut, part=part) for part in parts)
-    given, found = fit_until_stale(tail, task, *maps, learning_rate=adam_by_block(learning_rate, decay=decay))
+    given, found = fit_until_stale(tail, task, *maps, learning_rate=adam_by_block(learning_rate, decay=decay), **limits)
     moved = layer_distances(model, load_vgg16(input_shape=base_model.input_shape[1:]))
     distances = {name: round(value, 5) for name, value in moved.items() if value}
     return given, before | found | {"distances": distances}
@@ -238,7 +237,7 @@ def whole_vgg16(task: Task, *, learning_rate: float, size: int = 32) -> tuple[An
 def _from_scratch(model: keras.Model, task: Task, *, learning_rate: float, size: int) -> tuple[Answers, dict[str, Any]]:
     small = [small_pixels(task.target[f"{part}_images"], size=size) * 255 for part in ("train", "validation", "test")]
     side = round((small[0].shape[1] / 3) ** 0.5)
-    train, validation, test = (rows.reshape(len(rows), side, side, 3).astype("float32") for rows in small)
+    train, validation, test = (np.float32(rows.reshape(-1, side, side, 3)) for rows in small)
     model.build((None, side, side, 3))
     parts = train[task.chosen][np.newaxis], validation[np.newaxis], test[np.newaxis]
     return fit_until_stale(model, task, *parts, learning_rate=learning_rate, checks=60, patience=12)
@@ -312,7 +311,7 @@ def _share_right(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def _largest_memory() -> int:
     """Return the largest resident memory of this process until now, in MB; 0 where the system does not say (macOS)."""
     if sys.platform == "linux":  # where getrusage would count what the parent process had
-        return int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) // 2**10
+        return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) // 2**10
     return getattr(psutil.Process().memory_info(), "peak_wset", 0) // 2**20
 
 
@@ -336,6 +335,7 @@ ARMS = {
         for how, given in (
             *((views, {"views": views}) for views in RANGES),
             *((f"{start} at once", {"start": start}) for start in ("zeros", "random")),
+            *((f"{name} the steps", {"checks": checks}) for name, checks in (("half", 6), ("twice", 24))),
         )
     },
     "blocks 4 and 5 fine-tuned": Arm(partial(fine_tuned, first=4), rates=DEEP_RATES),

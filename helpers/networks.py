@@ -18,6 +18,7 @@ from threadpoolctl import ThreadpoolController
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
 THREADS = ThreadpoolController()  # on arrays this small, threads that wait for each other cost more than they gain
+WORKERS = ThreadPoolExecutor(2)  # NumPy lets other threads work while it computes; new ones each time hold more memory
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
@@ -260,8 +261,8 @@ def train(
 @THREADS.wrap(limits=1)
 def train_each(rates: Sequence[float], *examples: Any, **settings: Any) -> dict[float, Trained]:
     """Return what `train` returns for each learning rate, trained side by side; all other arguments are those of `train`."""
-    with ThreadPoolExecutor() as pool:  # NumPy lets other threads work while it computes
-        return dict(zip(rates, pool.map(lambda rate: train(*examples, learning_rate=rate, **settings), rates), strict=True))
+    trained = WORKERS.map(lambda rate: train(*examples, learning_rate=rate, **settings), rates)
+    return dict(zip(rates, trained, strict=True))
 
 
 def build_weights(sizes: Sequence[int] = (64, 64, 64, 10), *, seeds: Sequence[int] = range(6)) -> Layers:

@@ -142,6 +142,7 @@ def plot_bars(
     *,
     xlabel: str = "test accuracy",
     chance: float | None = None,
+    decimals: int = 2,
     ax: Axes | None = None,
 ) -> Axes:
     """Return Axes with one horizontal bar for each name: the mean over runs, written beside it, and every run as a dot.
@@ -156,7 +157,7 @@ def plot_bars(
         if len(runs) > 1:
             ax.plot(runs, np.full(len(runs), row), "o", color="black", markersize=3.5)
         beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
-        ax.annotate(f"{runs.mean():.2f}", (max(runs.max(), 0), row), **beside)
+        ax.annotate(f"{runs.mean():.{decimals}f}", (max(runs.max(), 0), row), **beside)
     if chance is not None:
         ax.axvline(chance, color="black", linestyle=":", linewidth=1.5)
         xlabel += " (dotted: guessing)"

@@ -35,6 +35,7 @@ TUNING_SEEDS = (0,)
 CHEAP = tuple(arm for arm, one in ARMS.items() if not one.rates)
 BLOCK_5, CNN, WHOLE = "block 5 fine-tuned", "small CNN from scratch", "VGG16 from scratch, views"
 FROZEN = ("ImageNet VGG16, block 4", "ImageNet VGG16, block 5")
+OTHER_STEPS = tuple(f"{BLOCK_5}, {name} the steps" for name in ("half", "twice"))
 STARTS = (f"{BLOCK_5}, zeros at once", f"{BLOCK_5}, random at once")
 DEEPER = ("blocks 4 and 5 fine-tuned", "all blocks fine-tuned", "all blocks fine-tuned, a rate for each")
 PLAN = {  # for each target, in order of worth: arms, labels per class, number of seeds; fewer where time is short
@@ -53,6 +54,7 @@ PLAN = {  # for each target, in order of worth: arms, labels per class, number o
         ((f"{BLOCK_5}, views", f"{CNN}, views"), (50,), 5),
         (DEEPER[:1], (50,), 2),
         ((WHOLE,), (50,), 2),
+        (OTHER_STEPS, (50,), 5),
         ((CNN,), (50,), 5),
         ((f"{CNN}, views", f"{BLOCK_5}, views"), (20, 5), 3),
     ),
@@ -62,7 +64,7 @@ PLAN = {  # for each target, in order of worth: arms, labels per class, number o
         ((BLOCK_5,), (2,), 5),
     ),
     "clothing_96": ((("edges VGG16, block 4", *FROZEN, BLOCK_5), (50,), 5),),
-    "clothing_64": (((BLOCK_5, *DEEPER[:2], *STARTS), (20,), 3),),
+    "clothing_64": (((BLOCK_5, DEEPER[0], *STARTS, DEEPER[1]), (20,), 3),),
 }
 LOADERS = {
     "digits": load_digit_images,

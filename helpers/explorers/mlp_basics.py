@@ -235,7 +235,7 @@ def folds_figure() -> Draw:
         mean, low, high = paired_interval(accuracies[place])
         return panels[data_set], (
             f"{data_set}, {neurons} neuron{'s' * (neurons != 1)}, step {step}: right on {right:.0%} of 500 "
-            f"new points. Ten starts: {mean:.0%} on average ({low:.0%} to {high:.0%}), at worst {worst:.0%}."
+            f"new points. Ten seeds: {mean:.0%} on average ({low:.0%} to {high:.0%}), at worst {worst:.0%}."
         )
 
     return draw
@@ -257,10 +257,8 @@ def _fold_panels(data_set: str) -> LiveFigure:
     plane.set(title="the answer", xlabel="input x1")
     space.set(title="seen by the output", xlabel="circles | squares", xlim=(-1, 1), ylim=(-1, 1), xticks=[], yticks=[])
     space.axvline(0, color="black", linestyle="--", linewidth=1)
-    for neurons, style in zip(FOLD_WIDTHS, ("-", "--", "-.", ":", "-"), strict=True):
-        curve.plot(
-            fold_course(data_set, neurons)[1][:, 0], style, linewidth=1.2, color=PALETTE[neurons % 5], label=f"{neurons}"
-        )
+    for neurons, style, color in zip(FOLD_WIDTHS, ("-", "--", "-.", ":", "-"), PALETTE, strict=False):
+        curve.plot(fold_course(data_set, neurons)[1][:, 0], style, linewidth=1.2, color=color, label=f"{neurons}")
     curve.legend(title="neurons", fontsize=7, title_fontsize=7, loc="lower left")
     curve.set(title="loss", xlabel="step", ylim=(0, 1.1))
     curve.set_xticks(range(0, len(FOLD_STEPS), 6), [str(step) for step in FOLD_STEPS[::6]])
@@ -279,7 +277,7 @@ def folds_explorer() -> Explorer:
     }
     shares = [fold_course("circles", neurons)[2][-1].mean() for neurons in FOLD_WIDTHS]
     enough = next(neurons for neurons, share in zip(FOLD_WIDTHS, shares, strict=True) if share > 0.9)
-    question = "Circles inside a ring: how many hidden neurons are needed for 90 % of new points, on average of ten starts?"
+    question = "Squares inside a ring: how many hidden neurons are needed for 90 % of new points, on average of ten seeds?"
     guess = Guess(question, choice("my guess", FOLD_WIDTHS), f"{enough}")
     return Explorer(folds_figure(), controls, name="How a hidden layer folds the plane", guess=guess)
 

@@ -42,7 +42,8 @@ PLAN = {  # for each target, in order of worth: arms, labels per class, number o
     "digits": (
         (CHEAP, (50, 10, 2), 5),
         ((BLOCK_5,), (50, 10, 2), 5),
-        (DEEPER, (10,), 3),
+        (DEEPER[:1], (10,), 5),
+        (DEEPER[1:], (10,), 3),
         (STARTS, (10,), 3),
         ((CNN, *(f"{CNN}, {ranges}" for ranges in CNN_RANGES), f"{BLOCK_5}, views"), (10,), 5),
         ((CNN,), (50, 2), 5),

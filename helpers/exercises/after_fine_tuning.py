@@ -18,6 +18,8 @@ def check_best_setting(answer: Any, runs: list[dict[str, Any]]) -> dict[str, Any
     if here["validation_accuracy"] == best["validation_accuracy"]:
         rate = np.format_float_positional(here["learning_rate"])
         return {"arm": answer[0], "rate": rate, "validation": here["validation_accuracy"], "test": here["test_accuracy"]}
+    tested = max(runs, key=lambda run: run["test_accuracy"])
+    hint_if(here is tested, "that pair is best on the TEST digits, and the test set must not choose.")
     hint_if(here is fastest, "that is the default rate of Adam, and what it does to VGG16 is seen in its accuracy.")
     there = best["validation_accuracy"]
     raise NotYet(f"its validation accuracy is {here['validation_accuracy']:.2f}, and another setting has {there:.2f}.")

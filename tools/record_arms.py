@@ -65,7 +65,7 @@ PLAN = {  # for each target, in order of worth: arms, labels per class, number o
         ((BLOCK_5,), (2,), 5),
     ),
     "clothing_96": ((("edges VGG16, block 4", *FROZEN, BLOCK_5), (50,), 5),),
-    "clothing_64": (((BLOCK_5, DEEPER[0], *STARTS, DEEPER[1]), (20,), 3),),
+    "clothing_64": (((BLOCK_5, DEEPER[0], *STARTS, *DEEPER[1:]), (20,), 3),),
 }
 LOADERS = {
     "digits": load_digit_images,

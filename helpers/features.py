@@ -122,8 +122,7 @@ def _compile(model: keras.Model, pooling: str | None) -> Callable:
         answers = [ops.cast(answer, "float32") for answer in tree.flatten(model(batch, training=False))]
         return [pool(maps, axis=(1, 2)) if pool and len(maps.shape) == 4 else maps for maps in answers]
 
-    traced = forward.get_concrete_function()
-    return lambda batch: [answer.numpy() for answer in traced(tf.constant(batch))]
+    return lambda batch: [answer.numpy() for answer in forward(tf.constant(batch))]  # a concrete one would never be freed
 
 
 def _chunks(images: Iterable) -> Iterator[np.ndarray]:

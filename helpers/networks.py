@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
 THREADS = ThreadpoolController()  # on arrays this small, threads that wait for each other cost more than they gain
-WORKERS = ThreadPoolExecutor(2)  # NumPy lets other threads work while it computes; new ones each time hold more memory
+WORKERS, HANDS = ThreadPoolExecutor(2), ThreadPoolExecutor(2)  # NumPy lets other threads work; new ones hold more memory
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
@@ -263,6 +263,12 @@ def train_each(rates: Sequence[float], *examples: Any, **settings: Any) -> dict[
     """Return what `train` returns for each learning rate, trained side by side; all other arguments are those of `train`."""
     trained = WORKERS.map(lambda rate: train(*examples, learning_rate=rate, **settings), rates)
     return dict(zip(rates, trained, strict=True))
+
+
+@THREADS.wrap(limits=1)
+def side_by_side(tasks: dict[Any, Callable[[], Any]]) -> dict[Any, Any]:
+    """Return what each task returns when it is called without arguments, under the same name; two are at work at a time."""
+    return dict(zip(tasks, HANDS.map(lambda task: task(), tasks.values()), strict=True))
 
 
 def build_weights(sizes: Sequence[int] = (64, 64, 64, 10), *, seeds: Sequence[int] = range(6)) -> Layers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ def load_vgg16(source: str = "imagenet", *, input_shape: tuple = (96, 96, 3), se
         raise ValueError(f"source is {source!r}; choose one of {', '.join(map(repr, SOURCES))}.")
     from keras.applications import VGG16
 
+    gc.collect()  # networks are circles of references: without this, those no longer in use fill the memory for a while
     state = random.getstate()  # Keras draws from it the seeds of weights that are replaced at once
     model = VGG16(weights=None, include_top=False, input_shape=_valid_shape(input_shape))
     random.setstate(state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import course
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from helpers.networks import (
     forward,
     new_head,
     predict,
+    side_by_side,
     softmax,
     squared_error,
     train,
@@ -218,6 +221,20 @@ def test_rates_that_train_side_by_side_end_where_they_would_end_alone():
         alone = train(start, images, labels, steps=30, learning_rate=rate).weights
         for mine, others in zip(result.weights, alone, strict=True):
             assert all(np.array_equal(a, b) for a, b in zip(mine, others, strict=True))
+
+
+def test_tasks_side_by_side_keep_their_names_and_may_train_several_rates_each():
+    start, rates = build_weights((5, 8, 3), seeds=range(4)), [0.001, 0.01, 0.1]
+    images, labels = np.float32(np.random.default_rng(1).normal(size=(4, 90, 5))), np.arange(360).reshape(4, 90) % 3
+    tasks = {steps: partial(train_each, rates, start, images, labels, steps=steps) for steps in (1, 2, 3)}
+    found = side_by_side(tasks)
+    assert list(found) == [1, 2, 3]
+    for steps, trained in found.items():
+        for rate, result in trained.items():
+            alone = train(start, images, labels, steps=steps, learning_rate=rate).weights
+            assert np.array_equal(result.weights[0][0], alone[0][0])
+    with pytest.raises(ZeroDivisionError):
+        side_by_side({"good": int, "bad": lambda: 1 / 0})
 
 
 def test_training_fits_and_leaves_its_arguments_alone(few):

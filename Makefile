@@ -4,6 +4,8 @@ DEVICE ?= $(or $(WORKBOOK_DEVICE),auto)
 NOTEBOOKS ?=
 LAB_FLAGS ?=
 PYTEST_FLAGS ?=
+# How many tests run side by side; those of one file, and the cells of one notebook, stay together.
+WORKERS ?= 2
 LOCK_FLAGS ?=
 
 VENV := .venv/bin/python
@@ -20,7 +22,7 @@ unexport PYTHONPATH PYTHONHOME
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1	/p' Makefile | expand -t 15
-	@echo "Options: DEVICE=cpu|gpu|auto, PYTHON=python3.12, NOTEBOOKS='notebooks/01*.ipynb', PYTEST_FLAGS='-x', LAB_FLAGS=..."
+	@echo "Options: DEVICE=cpu|gpu|auto, PYTHON=python3.12, NOTEBOOKS='notebooks/01*.ipynb', PYTEST_FLAGS='-x', WORKERS=1, LAB_FLAGS=..."
 
 setup: ## make .venv and install the workbook in it
 	@for python in $(VENV) $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
@@ -35,7 +37,7 @@ lab: setup ## open the workbook in JupyterLab
 test: setup ## run every test and every notebook
 	@$(VENV) -m helpers weights
 	@$(if $(filter gpu,$(DEVICE)),$(VENV) -m helpers doctor --require-gpu)
-	$(VENV) -m pytest $(PYTEST_FLAGS)
+	$(VENV) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_FLAGS)
 
 run: setup ## execute notebooks and store their outputs (NOTEBOOKS=...)
 	$(VENV) tools/run_notebooks.py $(NOTEBOOKS)

@@ -37,7 +37,7 @@ def extract_features(
     layers: str | Sequence[str] = "block5_pool",
     pooling: str | None = "avg",
     preprocess: Callable | None = preprocess_vgg16,
-    batch_size: int = 32,
+    batch_size: int = 8,
     cache: bool = True,
     progress: bool = True,
 ) -> np.ndarray | dict[str, np.ndarray]:

@@ -141,15 +141,18 @@ def h_score(features: np.ndarray, labels: np.ndarray, *, shrunk: bool = True) ->
     """Return the spread of the class means, measured in units of the spread of all images: trace(total^-1 between).
 
     Bao and others, "An Information-Theoretic Approach to Transferability in Task Transfer Learning", 2019. With more
-    features than images it is always the number of classes minus 1, unless `shrunk`: Ledoit and Wolf's covariance.
+    features than images it is always the number of classes minus 1, unless `shrunk`: Ledoit and Wolf's covariance, which
+    is a little of the identity, and as much less of the rest on both sides (Ibrahim and others, "Newer Is Not Always
+    Better", 2021).
     """
     from sklearn.covariance import ledoit_wolf
 
     rows, classes = standardise(features), np.unique(labels, return_inverse=True)[1]
     means = np.stack([rows[classes == place].mean(axis=0) for place in range(classes.max() + 1)])[classes]
     with threadpool_limits(1):
-        total = ledoit_wolf(rows, assume_centered=True)[0] if shrunk else rows.T @ rows / len(rows)
-        return float(np.trace(np.linalg.pinv(total, hermitian=True) @ (means.T @ means)) / len(rows))
+        total, share = ledoit_wolf(rows, assume_centered=True) if shrunk else (rows.T @ rows / len(rows), 0.0)
+        between = (1 - share) * means.T @ means / len(rows)
+        return float(np.trace(np.linalg.pinv(total, hermitian=True) @ between))
 
 
 def log_me(features: np.ndarray, labels: np.ndarray) -> float:

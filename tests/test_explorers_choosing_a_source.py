@@ -4,7 +4,16 @@ import films
 import numpy as np
 import pytest
 
-from helpers.explorers.choosing_a_source import DOSES, TARGETS, as_random, damage_explorer, picture, recorded, source, values
+from helpers.explorers.choosing_a_source import (
+    DOSES,
+    TARGETS,
+    as_random,
+    damage_explorer,
+    damage_name,
+    picture,
+    recorded,
+    values,
+)
 
 
 def test_the_film_shows_what_is_drawn():
@@ -25,8 +34,8 @@ def test_a_dose_of_zero_is_imagenet():
             accuracy = values(target, block, "imagenet", "test_accuracy").mean()
             assert all(f"ImageNet, undamaged: test accuracy {accuracy:.2f}" in frame.sentence for frame in frames)
     for kind in DOSES:
-        assert source(kind, 0) == "imagenet"
-        np.testing.assert_array_equal(picture(source(kind, 0), 3), picture("imagenet", 3))
+        assert damage_name(kind, 0) == "imagenet"
+        np.testing.assert_array_equal(picture(damage_name(kind, 0), 3), picture("imagenet", 3))
 
 
 def test_numbers_in_the_sentence_are_those_of_the_record():
@@ -42,7 +51,7 @@ def test_numbers_in_the_sentence_are_those_of_the_record():
 def test_the_first_dose_as_random_is_the_first(kind):
     for _, target in TARGETS:
         level = values(target, 4, "random", "test_accuracy").mean()
-        below = [values(target, 4, source(kind, place), "test_accuracy").mean() <= level for place in range(6)]
+        below = [values(target, 4, damage_name(kind, place), "test_accuracy").mean() <= level for place in range(6)]
         said = as_random(target, 4, kind)
         assert ("none" in said) == (not any(below))
         if any(below[1:]) and not below[0]:

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from helpers import sources
+from helpers.training import load_runs
 
 TWO = np.array([0, 1, 0, 1])
 LEARNED = np.array([[1.0], [-1], [1], [-1]])
@@ -217,3 +218,71 @@ def test_a_wrong_dose_is_one_sentence():
 def test_products_by_hand():
     """3 x 3 x 3 x 10 weights at 64 places, 3 x 3 x 10 x 10 at 16."""
     assert sources.multiply_adds(small_vgg()) == 270 * 64 + 900 * 16
+
+
+# ---- fine-tuning
+
+
+def test_fine_tuning_a_source_is_the_arm_of_the_other_notebooks():
+    """From ImageNet both have to make the same run: checks, steps, and answers up to rounding."""
+    from test_experiments import loud_colours
+
+    from helpers.experiments import run_arm
+
+    settings = {"labels_per_class": 3, "seed": 1, "learning_rate": 1e-4}
+    arm = run_arm("block 5 fine-tuned", loud_colours(), **settings)
+    mine = sources.fine_tune_source("imagenet", loud_colours(), **settings)
+    assert (mine["head_steps"], mine["steps"]) == (arm["head_steps"], arm["steps"])
+    np.testing.assert_allclose(np.array(mine["curve"]), np.array(arm["curve"]), atol=1e-3)
+    assert mine["test_accuracy"] == arm["test_accuracy"]
+
+
+# ---- the record
+
+
+def test_accuracies_of_undamaged_sources_are_those_of_the_other_records():
+    names = {"imagenet": "ImageNet", "edges": "edges", "random": "random"}
+    for row in load_runs("sources", stage="frozen", network=0):
+        if row["source"] in names and row["target"] != "clothing_64":
+            wanted = {"arm": f"{names[row['source']]} VGG16, block {row['block']}", "chosen": True}
+            runs = load_runs(row["target"], labels_per_class=row["labels_per_class"], **wanted)
+            runs = sorted(runs, key=lambda run: run["seed"])
+            assert row["test_accuracy"] == [run["test_accuracy"] for run in runs]
+
+
+def test_every_candidate_has_every_score_in_five_draws():
+    for row in load_runs("sources", stage="frozen"):
+        for key in (*sources.SCORES, "validation_accuracy", "test_accuracy"):
+            assert len(row[key]) == 5 and np.isfinite(row[key]).all(), (row, key)
+
+
+def test_fine_tuned_sources_had_the_same_rates_as_imagenet():
+    runs = load_runs("sources", stage="fine-tuned")
+    for target, source in {(run["target"], run["source"]) for run in runs}:
+        first = {run["learning_rate"] for run in runs if (run["target"], run["source"], run["seed"]) == (target, source, 0)}
+        arm = {"arm": "block 5 fine-tuned", "labels_per_class": 20 if target == "clothing_64" else 10, "seed": 0}
+        assert first == {run["learning_rate"] for run in load_runs(target, **arm)}
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "DenseNet121"])
+def test_the_table_of_architectures_is_what_keras_builds(name):
+    import keras
+
+    (row,) = load_runs("sources", stage="architecture", name=name)
+    build = getattr(keras.applications, name)
+    model = build(weights=None)
+    assert (row["parameters"], row["multiply_adds"]) == (model.count_params(), sources.multiply_adds(model))
+    assert row["without_top"] == build(weights=None, include_top=False).count_params()
+
+
+def test_vgg16_costs_what_its_layers_say():
+    from helpers.vgg16 import layer_table
+
+    (row,) = load_runs("sources", stage="architecture", name="VGG16")
+    channels, total = 3, 0
+    for layer in layer_table(input_shape=(224, 224, 3)):
+        if layer["weights"]:
+            height, width, filters = layer["output_shape"]
+            channels, total = filters, total + 9 * channels * filters * height * width
+    dense = 7 * 7 * 512 * 4096 + 4096 * 4096 + 4096 * 1000
+    assert row["multiply_adds"] == total + dense and row["without_top"] == 14_714_688

@@ -48,7 +48,7 @@ DAMAGED = tuple(
 )
 DAMAGED += tuple(one.replace("shuffle", "prune") for one in DAMAGED[5:])
 RATES, TUNED = (3e-5, 1e-4, 3e-4, 1e-3), ("edges", "random", "noise 2")
-ARCHITECTURES = "VGG16 ResNet50 InceptionV3 DenseNet121 NASNetMobile EfficientNetB0 MobileNet MobileNetV2 ConvNeXtTiny"
+ARCHITECTURES = "VGG16 ResNet50 InceptionV3 DenseNet121 NASNetMobile MobileNet MobileNetV2"
 
 
 def plan() -> Iterator[dict[str, Any]]:
@@ -166,7 +166,8 @@ def architectures() -> list[dict[str, Any]]:
         model = getattr(keras.applications, name)(weights=None)
         side, body = model.input_shape[1], getattr(keras.applications, name)(weights=None, include_top=False)
         counted = {"parameters": model.count_params(), "without_top": body.count_params()}
-        rows.append({"name": name, "input": side} | counted | {"multiply_adds": multiply_adds(model)})
+        row = {"stage": "architecture", "name": name, "input": side}
+        rows.append(row | counted | {"multiply_adds": multiply_adds(model)})
         keras.backend.clear_session()
     return rows
 
@@ -189,10 +190,8 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--at-most", type=float, default=240, metavar="MINUTES", help="stop after the row in hand (240)")
     until = time.monotonic() + 60 * parser.parse_args(given).at_most
     content = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {"runs": []}
-    for key, function in (("architectures", architectures), ("pictures", pictures)):
-        if key not in content:
-            content[key] = function()
-            save(content)
+    if not content["runs"]:
+        content = {"runs": architectures(), "pictures": pictures()}
     loaded: dict[str, Bunch] = {}
     for asked in plan():
         if asked.get("learning_rate", 0) is None:

@@ -24,7 +24,7 @@ ASKED = {"target": "clothing_64", "block": 4, "kind": "noise"}  # the setting of
 SCORE = "nearest neighbour"
 
 
-def source(kind: str, place: int) -> str:
+def damage_name(kind: str, place: int) -> str:
     """Return the name of the source with this damage; at place 0 it is ImageNet itself."""
     return f"{kind} {DOSES[kind][place]:g}" if place else "imagenet"
 
@@ -46,7 +46,7 @@ def as_random(target: str, block: int, kind: str) -> str:
     """Return at which of the recorded doses the mean accuracy first is no higher than that of the random network."""
     level = values(target, block, "random", "test_accuracy").mean()
     for place, dose in enumerate(DOSES[kind]):
-        if values(target, block, source(kind, place), "test_accuracy").mean() <= level:
+        if values(target, block, damage_name(kind, place), "test_accuracy").mean() <= level:
             return f"at {dose:g}" if place else "without any damage"
     return "at none of these doses"
 
@@ -56,7 +56,7 @@ def damage_explorer() -> Explorer:
     live, move = _figure()
 
     def draw(target: str, block: int, kind: str, place: int) -> Drawing:
-        now = {key: values(target, block, source(kind, place), key).mean() for key in ("test_accuracy", SCORE)}
+        now = {key: values(target, block, damage_name(kind, place), key).mean() for key in ("test_accuracy", SCORE)}
         random = {key: values(target, block, "random", key).mean() for key in now}
         move(target, block, kind, place)
         what = WORDS[kind].format(DOSES[kind][place]) if place else "ImageNet, undamaged"
@@ -113,9 +113,9 @@ def _figure() -> tuple[LiveFigure, Any]:
 
     def move(target: str, block: int, kind: str, place: int) -> None:
         for image, number in zip(images, (0, block), strict=True):
-            image.set_data(picture(source(kind, place), number))
+            image.set_data(picture(damage_name(kind, place), number))
         for line, level, cursor, key in zip(lines, levels, cursors, ("test_accuracy", SCORE), strict=True):
-            line.set_data(range(6), [values(target, block, source(kind, at), key).mean() for at in range(6)])
+            line.set_data(range(6), [values(target, block, damage_name(kind, at), key).mean() for at in range(6)])
             level.set_data([-0.3, 5.3], [values(target, block, "random", key).mean()] * 2)
             cursor.set_xdata([place, place])
 

@@ -131,7 +131,7 @@ def check_evidence(log_evidence: Any) -> dict[str, float]:
 def check_kendall(kendall: Any) -> dict[str, float]:
     from scipy import stats
 
-    scores, accuracies = np.array([0.1, 0.5, 0.2, 0.9, 0.6]), np.array([0.3, 0.6, 0.5, 0.7, 0.2])
+    scores, accuracies = np.array([0.1, 0.5, 0.2, 0.9, 0.6]), np.array([0.3, 0.2, 0.5, 0.6, 0.7])
     right, pairs = float(stats.kendalltau(scores, accuracies).statistic), 10
     wrong = [
         ((right + 1) / 2, "that is the share of agreeing pairs. Take the disagreeing ones off."),

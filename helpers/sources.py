@@ -89,13 +89,14 @@ def fine_tune_source(
     model = build_classifier(base_model, classes=len(target.class_names), seed=seed)
     freeze_before(model, "block5")
     images = [target[f"{part}_images"][chosen if part == "train" else slice(None)] for part in parts]
-    maps = [extract_features(one, base_model=base_model, layers="block4_pool", pooling=None, cache=False) for one in images]
-    block5, head = split_model(split_model(model, "block4_pool")[1], "pooling")
-    pooled = [block5.predict(one, batch_size=64, verbose=0)[np.newaxis] for one in maps]
+    ends = {"base_model": base_model, "layers": ["block4_pool", "block5_pool"], "pooling": None, "cache": False}
+    answers = [extract_features(one, **ends) for one in images]
+    pooled = [one["block5_pool"].mean(axis=(1, 2))[np.newaxis] for one in answers]
+    maps = [one["block4_pool"][np.newaxis] for one in answers]
+    (_, head), (_, tail) = split_model(model, "pooling"), split_model(model, "block4_pool")
     found = fit_until_stale(head, task, *pooled, learning_rate=1e-3)[1]
     before = {"head_steps": found["steps"], "head_validation_accuracy": max(row[3] for row in found["curve"])}
-    tail = split_model(model, "block4_pool")[1]
-    answers, found = fit_until_stale(tail, task, *(one[np.newaxis] for one in maps), learning_rate=learning_rate)
+    answers, found = fit_until_stale(tail, task, *maps, learning_rate=learning_rate)
     right = (
         round(float(np.mean(of.argmax(axis=1) == target[f"{part}_labels"])), 5)
         for of, part in zip(answers, parts[1:], strict=True)

@@ -12,8 +12,8 @@ from helpers.explorers.shell import Drawing, Explorer, Guess, LiveFigure, choice
 from helpers.plots import PALETTE
 from helpers.training import RUNS_FOLDER
 
-TARGETS = (("digits, 10 labels", "digits"), ("clothes, 20 labels", "clothing_64"), ("textures, 10 labels", "textures"))
-COUNTS = {"digits": 10, "clothing_64": 20, "textures": 10}
+TARGETS = (("digits, 10 labels", "digits"), ("clothes, 20 labels", "clothing_64"))
+COUNTS = {"digits": 10, "clothing_64": 20}
 DOSES = {"noise": (0, 0.5, 1, 2, 4, 8), "shuffle": (0, 0.1, 0.25, 0.5, 0.75, 0.9), "prune": (0, 0.1, 0.25, 0.5, 0.75, 0.9)}
 WORDS = {
     "noise": "noise of {:g} times the size of each kernel",
@@ -77,13 +77,14 @@ def damage_explorer() -> Explorer:
 
 
 def picture(name: str, place: int) -> np.ndarray:
-    """Return a recorded picture of a source: 0 sixteen filters (14, 14, 3), 1 to 5 the map of a block, from 0 to 1."""
+    """Return a recorded picture of a source in ten greys: 0 is sixteen filters (15, 15), green weights; 1 to 5 are maps."""
     flat = np.frombuffer(base64.b64decode(recorded()["pictures"][name][place]), "uint8") / 255
+    grey = np.round(9 * flat) / 9  # few, so that a film can keep them
     if place:
         side = round(len(flat) ** 0.5)
-        return flat.reshape(side, side)
-    grid = np.ones((16, 16, 3))
-    for number, kernel in enumerate(flat.reshape(16, 3, 3, 3)):
+        return grey.reshape(side, side)
+    grid = np.ones((16, 16))
+    for number, kernel in enumerate(grey.reshape(16, 3, 3, 3)[..., 1]):
         row, column = 4 * (number // 4), 4 * (number % 4)
         grid[row : row + 3, column : column + 3] = kernel
     return grid[:15, :15]
@@ -101,12 +102,13 @@ def _figure() -> tuple[LiveFigure, Any]:
     for axes, title in ((filters, "16 filters of the first layer"), (maps, "a cat, one map of the block")):
         axes.set_title(title, fontsize=9)
         axes.axis("off")
-    lines, levels = [], []
+    lines, levels, rims = [], [], []
     for axes, name, color in ((accuracy, "test accuracy", PALETTE[0]), (score, "nearest-\nneighbour score", PALETTE[1])):
         lines.append(axes.plot([], [], "o-", color=color, aa=False)[0])
+        rims.append(axes.plot([], [], color=color, linewidth=0.8, aa=False)[0])
         levels.append(axes.plot([], [], "--", color="0.3", linewidth=1.5, aa=False)[0])
         axes.set(xlim=(-0.3, 5.3), ylim=(0, 1.03), ylabel=name)
-    accuracy.set_title("dashed: a random network, same block", fontsize=9)
+    accuracy.set_title("thin: lowest and highest of five draws\ndashed: a random network, same block", fontsize=9)
     score.set(xlabel="dose", xticks=range(6))
     score.set_xticklabels(["none", *(f"{place}" for place in range(1, 6))])
     cursors = [axes.axvline(0, color="black", linewidth=1) for axes in (accuracy, score)]
@@ -114,9 +116,11 @@ def _figure() -> tuple[LiveFigure, Any]:
     def move(target: str, block: int, kind: str, place: int) -> None:
         for image, number in zip(images, (0, block), strict=True):
             image.set_data(picture(damage_name(kind, place), number))
-        for line, level, cursor, key in zip(lines, levels, cursors, ("test_accuracy", SCORE), strict=True):
-            line.set_data(range(6), [values(target, block, damage_name(kind, at), key).mean() for at in range(6)])
+        for line, level, rim, cursor, key in zip(lines, levels, rims, cursors, ("test_accuracy", SCORE), strict=True):
+            runs = np.array([values(target, block, damage_name(kind, at), key) for at in range(6)])
+            line.set_data(range(6), runs.mean(axis=1))
+            rim.set_data([*range(6), np.nan, *range(6)], [*runs.min(axis=1), np.nan, *runs.max(axis=1)])
             level.set_data([-0.3, 5.3], [values(target, block, "random", key).mean()] * 2)
             cursor.set_xdata([place, place])
 
-    return LiveFigure(figure, moving=[*images, *lines, *levels, *cursors]), move
+    return LiveFigure(figure, moving=[*images, *rims, *lines, *levels, *cursors]), move

@@ -3,8 +3,9 @@
     python tools/record_sources.py [--at-most MINUTES]
 
 What is in the file already is kept, so an interrupted recording goes on. A row of stage "frozen" has a value for each of
-five draws of labelled images; the accuracies of undamaged sources are those of `tools/record_arms.py`. A row of stage
-"fine-tuned" is one run of `fine_tune_source`. Features of damaged networks are not kept.
+five draws of labelled images, one of stage "other draws" for each of three others. The accuracies of undamaged sources in
+the five draws are those of `tools/record_arms.py`. A row of stage "fine-tuned" is one run of `fine_tune_source`. Features of
+damaged networks are not kept.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from helpers.training import RUNS_FOLDER, load_runs
 from helpers.vgg16 import preprocess_vgg16
 
 os.environ["WORKBOOK_PROGRESS"] = "0"
-PATH, DRAWS = RUNS_FOLDER / "sources.json", range(5)
+PATH, DRAWS = RUNS_FOLDER / "sources.json", {"frozen": range(5), "other draws": range(5, 8)}
 LOADERS = {
     "digits": load_digit_images,
     "clothing": load_clothing,
@@ -54,8 +55,8 @@ ARCHITECTURES = "VGG16 ResNet50 InceptionV3 DenseNet121 NASNetMobile MobileNet M
 def plan() -> Iterator[dict[str, Any]]:
     """Yield what is to be recorded, in order of worth; the rates of fine-tuning come before the run that they choose."""
 
-    def frozen(target: str, sources: tuple[str, ...], network: int = 0) -> Iterator[dict[str, Any]]:
-        yield from ({"stage": "frozen", "target": target, "source": one, "network": network} for one in sources)
+    def frozen(target: str, sources: tuple[str, ...], network: int = 0, stage: str = "frozen") -> Iterator[dict[str, Any]]:
+        yield from ({"stage": stage, "target": target, "source": one, "network": network} for one in sources)
 
     def tuned(target: str, count: int, seeds: int) -> Iterator[dict[str, Any]]:
         for source in TUNED:
@@ -65,6 +66,8 @@ def plan() -> Iterator[dict[str, Any]]:
 
     for target in ("digits", "textures", "clothing"):
         yield from frozen(target, tuple(WHOLE))
+    for target in ("digits", "textures", "clothing"):
+        yield from frozen(target, tuple(WHOLE), stage="other draws")
     yield from frozen("digits", DAMAGED)
     yield from frozen("digits", tuple(f"noise 2 in block {block}" for block in BLOCKS))
     yield from frozen("clothing_64", (*WHOLE, *DAMAGED))
@@ -81,13 +84,14 @@ def plan() -> Iterator[dict[str, Any]]:
 def record_frozen(target: Bunch, asked: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a row for each block and number of labels: accuracies and scores of five draws, and mean seconds."""
     name, source, rows = asked["target"], asked["source"], []
-    known, layers = source in WHOLE and name != "clothing_64", {block: f"block{block}_pool" for block in BLOCKS}
+    draws, cached = DRAWS[asked["stage"]], source in WHOLE and name != "clothing_64"
+    known, layers = cached and asked["stage"] == "frozen", {block: f"block{block}_pool" for block in BLOCKS}
     features, seconds = {}, 0.0
-    for seed in DRAWS if source == "random" and known else (asked["network"],):
+    for seed in (draw % 5 for draw in draws) if source == "random" and cached else (asked["network"],):
         begin, shape = time.perf_counter(), target.train_images.shape[1:]
         settings = {"base_model": load_source(source, input_shape=shape, seed=seed), "layers": list(layers.values())}
         parts = ("train",) if known else ("train", "validation", "test")  # with known accuracies
-        features[seed] = {part: extract_features(target[f"{part}_images"], cache=known, **settings) for part in parts}
+        features[seed] = {part: extract_features(target[f"{part}_images"], cache=cached, **settings) for part in parts}
         seconds = time.perf_counter() - begin
         keras.backend.clear_session()
     counts = COUNTS[name] if source in WHOLE else COUNTS[name][-1:]
@@ -95,15 +99,15 @@ def record_frozen(target: Bunch, asked: dict[str, Any]) -> list[dict[str, Any]]:
         for block, layer in layers.items():
             row = asked | {"block": block, "labels_per_class": count, "seconds": {} if known else {"features": seconds}}
             values: dict[str, list[float]] = {}
-            for seed in DRAWS:
-                given = features.get(seed, features[min(features)])
+            for seed in draws:
+                given = features.get(seed % 5, features[min(features)])
                 chosen = take_per_class(target.train_labels, labels_per_class=count, seed=seed)
                 for score, function in SCORES.items():
                     begin = time.perf_counter()
                     values.setdefault(score, []).append(
                         round(function(given["train"][layer][chosen], target.train_labels[chosen]), 4)
                     )
-                    row["seconds"][score] = row["seconds"].get(score, 0) + (time.perf_counter() - begin) / len(DRAWS)
+                    row["seconds"][score] = row["seconds"].get(score, 0) + (time.perf_counter() - begin) / len(draws)
                 if not known:
                     shown = target | {f"{part}_images": given[part][layer] for part in given}
                     begin, task = time.perf_counter(), Task(Bunch(**shown), chosen, seed)
@@ -203,7 +207,7 @@ def main(given: list[str] | None = None) -> int:
             break
         begin, name = time.perf_counter(), asked["target"]
         loaded = {name: loaded[name] if name in loaded else LOADERS[name]()}
-        if asked["stage"] == "frozen":
+        if asked["stage"] in DRAWS:
             content["runs"] += record_frozen(loaded[name], asked)
         else:
             settings = {key: asked[key] for key in ("labels_per_class", "seed", "learning_rate")}

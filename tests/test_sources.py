@@ -1,5 +1,8 @@
 """Tests of sources and scores: cases worked by hand, formulas evaluated another way, damage that stays where it is."""
 
+import runpy
+
+import course
 import numpy as np
 import pytest
 from scipy import stats
@@ -286,3 +289,30 @@ def test_vgg16_costs_what_its_layers_say():
             channels, total = filters, total + 9 * channels * filters * height * width
     dense = 7 * 7 * 512 * 4096 + 4096 * 4096 + 4096 * 1000
     assert row["multiply_adds"] == total + dense and row["without_top"] == 14_714_688
+
+
+@pytest.fixture(scope="module")
+def recorder():
+    return runpy.run_path(str(course.ROOT / "tools" / "record_sources.py"))
+
+
+def test_the_rate_is_chosen_by_validation_in_run_0(recorder):
+    one = {"stage": "fine-tuned", "target": "digits", "source": "edges", "labels_per_class": 10}
+    runs = [
+        one | {"seed": 0, "learning_rate": 0.1, "validation_accuracy": 0.6, "test_accuracy": 0.9},
+        one | {"seed": 0, "learning_rate": 0.2, "validation_accuracy": 0.7, "test_accuracy": 0.5},
+        one | {"seed": 1, "learning_rate": 0.1, "validation_accuracy": 0.9, "test_accuracy": 0.9},
+        one | {"source": "random", "seed": 0, "learning_rate": 0.3, "validation_accuracy": 0.9, "test_accuracy": 0.9},
+    ]
+    assert recorder["best_rate"](runs, one | {"seed": 1, "learning_rate": None}) == 0.2
+
+
+def test_what_the_notebook_shows_is_planned_and_recorded(recorder):
+    shown = {"frozen": ("digits", "clothing_64"), "other draws": ("digits", "textures", "clothing")}
+    runs = [run for stage in shown for run in load_runs("sources", stage=stage)]
+    planned = [
+        asked for asked in recorder["plan"]() if asked["target"] in shown.get(asked["stage"], ()) and not asked["network"]
+    ]
+    assert len(planned) > 50
+    for asked in planned:
+        assert sum(asked.items() <= run.items() for run in runs) in (5, 10, 15), asked

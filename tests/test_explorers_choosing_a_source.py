@@ -39,7 +39,7 @@ def test_a_dose_of_zero_is_imagenet():
 
 
 def test_numbers_in_the_sentence_are_those_of_the_record():
-    wanted = {"target": "digits", "block": 3, "source": "prune 0.5", "labels_per_class": 10, "network": 0}
+    wanted = {"stage": "frozen", "target": "digits", "block": 3, "source": "prune 0.5", "labels_per_class": 10, "network": 0}
     (run,) = (run for run in recorded()["runs"] if wanted.items() <= run.items())
     sentence = damage_explorer().frame(target="digits", block=3, kind="prune", place=3).sentence
     assert f"test accuracy {np.mean(run['test_accuracy']):.2f}" in sentence

@@ -37,7 +37,8 @@ def recorded() -> dict[str, Any]:
 
 def values(target: str, block: int, name: str, key: str) -> np.ndarray:
     """Return accuracies or scores of five draws of labels, (5,), of the first network of a source."""
-    wanted = {"target": target, "block": block, "source": name, "labels_per_class": COUNTS[target], "network": 0}
+    wanted = {"stage": "frozen", "target": target, "block": block, "source": name, "network": 0}
+    wanted |= {"labels_per_class": COUNTS[target]}
     (run,) = (run for run in recorded()["runs"] if wanted.items() <= run.items())
     return np.array(run[key])
 
@@ -62,7 +63,7 @@ def damage_explorer() -> Explorer:
         what = WORDS[kind].format(DOSES[kind][place]) if place else "ImageNet, undamaged"
         right = f"test accuracy {now['test_accuracy']:.2f} (random {random['test_accuracy']:.2f})"
         score = f"nearest-neighbour score {now[SCORE]:.2f} (random {random[SCORE]:.2f})"
-        first = f"With {kind} the accuracy of block {block} is down to the random network's {as_random(target, block, kind)}"
+        first = f"With {kind}, block {block} is down to the random network {as_random(target, block, kind)}"
         return live, f"{what}: {right}, {score}. {first}."
 
     question = "Clothes, block 4, noise in every block: at which dose is ImageNet no better than a random network?"

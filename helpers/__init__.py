@@ -1,6 +1,6 @@
 """What stands behind the notebooks of the Transfer Learning Workbook; any name below comes with `from helpers import ...`.
 
-The ten modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook, `diagnostics`
+The eleven modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook, `diagnostics`
 looks at a learner's own program, `_machinery` is what nobody has to open. Importing this package is cheap: a name brings
 its module when it is asked for, and TensorFlow is imported where it is used. What is done here has to happen before that.
 """
@@ -21,6 +21,8 @@ CONTENTS = {
     "augmentation": "augmented_views build_augmentation view_batches",
     "fine_tuning": "adam_by_block build_classifier freeze_before layer_distances split_model",
     "experiments": "decode_answers run_arm",
+    "sources": "SCORES damage fine_tune_source h_score leep load_source log_me logistic_probe multiply_adds n_leep "
+    "nearest_neighbour_probe standardise",
     "evaluation": "calibration_bins grad_cam most_confident_mistakes paired_interval",
     "plots": "",  # the style, show() and every plot_, for use as helpers.plots
     "training": "about_runs choose_precision fit_on_devices fit_resumable live_curves load_runs",

@@ -18,6 +18,7 @@ NOTEBOOKS = (  # number, stem, title
     ("06", "fine_tuning", "Fine-tuning"),
     ("06b", "was_it_worth_it", "Was it worth it?"),
     ("07", "after_fine_tuning", "After fine-tuning"),
+    ("09", "four_kinds_of_transfer", "Four kinds of transfer"),
 )
 HEADS = ("", "notebook", "solved", "still open: Your turn ...")
 

@@ -85,8 +85,8 @@ def mix(tasks: list[Bunch], weights: list[np.ndarray], *, share: float | None, c
     for run, (task, weight) in enumerate(zip(tasks, weights, strict=True)):
         few = len(task.target_labels)
         part = few / (few + weight.sum()) if share is None else share
-        chances = np.concatenate([(1 - part) * weight / weight.sum(), np.full(few, part / few)])
-        chosen = np.random.default_rng([91, run]).choice(len(chances), count, p=chances)
+        chances = np.concatenate([(1 - part) * weight.astype("float64") / weight.sum(), np.full(few, part / few)])
+        chosen = np.random.default_rng([91, run]).choice(len(chances), count, p=chances / chances.sum())
         images = np.concatenate([task.source_images, task.target_images])[chosen]
         drawn.append((images, np.concatenate([task.source_labels, task.target_labels])[chosen], chosen >= len(weight)))
     return tuple(map(np.stack, zip(*drawn, strict=True)))
@@ -121,13 +121,13 @@ def median_width(images: np.ndarray) -> float:
 
 
 @THREADS.wrap(limits=1)
-def match_means(kernel: np.ndarray, pull: np.ndarray, *, bound: float = 10.0, steps: int = 500) -> np.ndarray:
+def match_means(kernel: np.ndarray, pull: np.ndarray, *, bound: float = 2.0, steps: int = 500) -> np.ndarray:
     """Return the weights b (n,) from 0 to `bound`, of sum n, for which b K b / 2 - pull b is smallest.
 
     `kernel` K is (n, n), that of the source with itself; `pull` (n,) is n / m times the sum of its rows with the target's m.
     Accelerated gradient steps, each followed by the nearest allowed weights (Beck and Teboulle, 2009).
     """
-    weights = ahead = np.ones(len(pull))
+    weights = ahead = np.ones_like(pull)  # in the precision of the kernel: to convert it anew each time would take longest
     rate, speed = 1 / np.abs(kernel).sum(axis=1).max(), 1.0
     for _ in range(steps):
         before, weights = weights, nearest_allowed(ahead - rate * (kernel @ ahead - pull), bound=bound)
@@ -139,7 +139,7 @@ def match_means(kernel: np.ndarray, pull: np.ndarray, *, bound: float = 10.0, st
 def nearest_allowed(weights: np.ndarray, *, bound: float) -> np.ndarray:
     """Return the weights from 0 to `bound`, of sum n, that are nearest to those given: one shift for all, then cut."""
     low, high = weights.min() - bound, weights.max()
-    for _ in range(60):
+    for _ in range(40):
         shift = (low + high) / 2
         too_much = np.clip(weights - shift, 0, bound).sum() > len(weights)
         low, high = (shift, high) if too_much else (low, shift)
@@ -147,7 +147,7 @@ def nearest_allowed(weights: np.ndarray, *, bound: float) -> np.ndarray:
 
 
 def kernel_mean_matching(
-    source: np.ndarray, target: np.ndarray, *, width: float | None = None, bound: float = 10.0
+    source: np.ndarray, target: np.ndarray, *, width: float | None = None, bound: float = 2.0
 ) -> np.ndarray:
     """Return a weight for each source image, (n,), with which the source's mean comes closest to the target's.
 
@@ -169,7 +169,7 @@ def agreeing(task: Bunch, *, strength: float = 1.0) -> np.ndarray:
     images = np.concatenate([task.source_images, task.target_images])
     labels = np.concatenate([task.source_labels, task.target_labels])
     with THREADS.limit(limits=1):
-        said = cross_val_predict(LogisticRegression(C=strength, max_iter=200), images, labels, cv=5)
+        said = cross_val_predict(LogisticRegression(C=strength, max_iter=500), images, labels, cv=5)
     return (said == labels)[: len(task.source_labels)].astype(float)
 
 
@@ -209,7 +209,7 @@ def boost(task: Bunch, *, rounds: int = 20, strength: float = 1.0) -> Bunch:
     for _ in range(rounds):
         weights = weights / weights.sum()
         with THREADS.limit(limits=1):
-            model = LogisticRegression(C=strength, max_iter=200)
+            model = LogisticRegression(C=strength, max_iter=500)
             model.fit(images, labels, sample_weight=weights * len(labels))
             wrong = model.predict(images) != labels
             found.answers.append(model.predict(asked))

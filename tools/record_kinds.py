@@ -33,12 +33,15 @@ from helpers.networks import accuracy, build_weights, new_head, predict, train, 
 from helpers.training import RUNS_FOLDER
 from helpers.vgg16 import load_vgg16
 
-PATH, RUNS = RUNS_FOLDER / "kinds.json", range(100, 110)
-STRENGTHS, RATES, SHARES, STEPS = (0.1, 1.0, 10.0), (0.001, 0.003, 0.01), (0.25, 0.5, 0.75), (50, 100, 200, 400, 800)
+PATH, RUNS = RUNS_FOLDER / "kinds.json", range(200, 210)
+STRENGTHS, RATES = (0.01, 0.1, 1.0, 10.0), (0.001, 0.003, 0.01)
+SHARES, STEPS = (None, 0.1, 0.3, 0.6), (50, 100, 200, 400, 800)
 PARTS = ("train", "validation", "test")
 PLAIN = ("plain, 1-NN", "plain, centroid", "plain, SVM", "plain, logistic")
 LEARNED = ("whitening, centroid", "whitening, 1-NN", "Siamese, centroid", "Siamese, 1-NN")
+SETTINGS = {"whitening": (0.1, 0.3, 0.6, 0.9), "Siamese": (0.0001, 0.0003, 0.001, 0.003)}  # shrinkage; learning rate
 NETWORKS = ("fine-tuned, new head", "two heads")
+STRICT = {"domain classifier": (0.1, 1.0, 10.0), "kernel mean matching": (2.0, 4.0, 10.0)}  # C of the classifier; bound
 WEIGHTED = ("pooled", "pooled, share tuned", "domain classifier", "kernel mean matching", "agreement", "oracle")
 Found = tuple[np.ndarray, np.ndarray]  # validation and test accuracies of the runs
 
@@ -50,21 +53,30 @@ def tasks(flaw: str, share: float, labels_per_class: int) -> list[Any]:
 
 
 @cache
-def source_weights(arm: str, *where: Any) -> list[np.ndarray]:
+def source_weights(arm: str, flaw: str, share: float, labels_per_class: int, value: float) -> list[np.ndarray]:
     """Return the weights that an instance-based arm gives to the source images of each run."""
+    if arm in STRICT and flaw in ("mislabelled", "renamed"):  # the same images as in a sound source
+        flaw, share = "", 0.0
     weigh = {
-        "domain classifier": lambda task: kinds.domain_weights(task.source_images, task.target_images),
-        "kernel mean matching": lambda task: kinds.kernel_mean_matching(task.source_images, task.target_images),
+        "domain classifier": lambda task: kinds.domain_weights(task.source_images, task.target_images, strength=value),
+        "kernel mean matching": lambda task: kinds.kernel_mean_matching(task.source_images, task.target_images, bound=value),
         "agreement": kinds.agreeing,
         "oracle": lambda task: 1.0 - task.bad,
     }.get(arm, lambda task: np.ones(len(task.source_labels)))
-    return [weigh(task) for task in tasks(*where)]
+    return [weigh(task) for task in tasks(flaw, share, labels_per_class)]
 
 
-def linear(arm: str, where: tuple, C: float, share: float | None = None, kind: str = "logistic") -> Found:  # noqa: N803
+def linear(
+    arm: str,
+    where: tuple,
+    C: float,  # noqa: N803
+    share: float | None = None,
+    value: float = 0.0,
+    kind: str = "logistic",
+) -> Found:
     """Return accuracies of a logistic regression, or an SVM, on weighted source and target images."""
     found = []
-    for task, weights in zip(tasks(*where), source_weights(arm, *where), strict=True):
+    for task, weights in zip(tasks(*where), source_weights(arm, *where, value), strict=True):
         target = len(task.target_labels)
         part = target / (target + weights.sum()) if share is None else share
         part = {"target only": 1, "source only": 0, "ink": 1}.get(arm, part)
@@ -73,7 +85,7 @@ def linear(arm: str, where: tuple, C: float, share: float | None = None, kind: s
         images = np.concatenate([task.source_images, task.target_images])[used]
         labels = np.concatenate([task.source_labels, task.target_labels])[used]
         view = (lambda some: np.stack([some.mean(1), some.std(1)], 1)) if arm == "ink" else np.asarray
-        model = LogisticRegression(C=C, max_iter=200) if kind == "logistic" else SVC(C=10 * C)
+        model = LogisticRegression(C=C, max_iter=500) if kind == "logistic" else SVC(C=10 * C)
         with threadpool_limits(1):
             model.fit(view(images), labels, sample_weight=rows[used])
             found.append([model.score(view(task[f"{p}_images"]), task[f"{p}_labels"]) for p in ("validation", "test")])
@@ -101,23 +113,32 @@ def source_network(where: tuple) -> Any:
     return train(build_weights(seeds=RUNS), *part_of(where, "source"), steps=400, learning_rate=0.003).weights
 
 
-def network(arm: str, where: tuple, rate: float, share: float | None = None, steps: int | None = None) -> np.ndarray:
+def network(
+    arm: str,
+    where: tuple,
+    rate: float,
+    share: float | None = None,
+    value: float = 0.0,
+    steps: int | None = None,
+    most: int = 800,
+) -> np.ndarray:
     """Return accuracies of networks: on validation at every one of STEPS, or after `steps` on the test, (runs, ...)."""
-    start, options, most = build_weights(seeds=RUNS), {}, STEPS
+    start, options = build_weights(seeds=RUNS), {}
     if arm in ("target only", "source only"):
         examples = part_of(where, arm.split()[0])
     elif arm in (*WEIGHTED, "two heads"):
-        images, labels, is_target = kinds.mix(tasks(*where), source_weights(arm, *where), share=share)
+        images, labels, is_target = kinds.mix(tasks(*where), source_weights(arm, *where, value), share=share)
         examples = images, labels + 10 * is_target * (arm == "two heads")
     else:
-        examples, most = part_of(where, "target"), STEPS[:-1]
+        examples, most = part_of(where, "target"), min(most, 400)
         start = start if arm == "random, frozen" else source_network(where)
         start = new_head(start) if arm != "fine-tuned, head kept" else start
         options = {"frozen": 2} if "frozen" in arm else {}
     if arm == "two heads":
         start, options = build_weights((64, 64, 64, 20), seeds=RUNS), {"loss": "two_heads"}
     settings = {"activation": "relu", "learning_rate": rate, "batch_size": 64} | options
-    measure_at, part = ((steps,), "test") if steps else (most, "validation")
+    watched = tuple(step for step in STEPS if step <= most)
+    measure_at, part = ((steps,), "test") if steps else (watched, "validation")
     with threadpool_limits(1):
         course = enumerate(islice(training_steps(start, *examples, **settings), measure_at[-1] + 1))
         rows = [
@@ -134,18 +155,21 @@ def first_head(layers: Any, arm: str) -> Any:
 def search(kind: str, arm: str, where: tuple, *, few: bool = False) -> dict[str, Any]:
     """Return what validation says of every candidate, the best one, and its accuracies on validation and test."""
     tuned = arm in WEIGHTED[1:] or arm == "two heads"
-    shares = [{"share": share} for share in SHARES] if tuned else [{}]
+    shares = [{"share": share} for share in (SHARES[2:3] if few else SHARES)] if tuned else [{}]
+    if arm in STRICT:
+        strict = [2.0] if few else STRICT[arm] if kind == "logistic" else [strictness(arm, where)]
+        shares = [one | {"value": value} for value in strict for one in shares]
     tried, results = [], []
     for values in shares:
         if kind == "network":
             for rate in RATES[1:2] if few else RATES:
-                course = network(arm, where, rate, **values)
+                course = network(arm, where, rate, most=400 if few else 800, **values)
                 for steps, accuracies in zip(STEPS, course.T, strict=False):
                     tried.append(values | {"rate": rate, "steps": steps})
                     results.append((accuracies, None))
         else:
             act = boosted if arm == "TrAdaBoost" else partial(linear, arm, kind=kind)
-            for C in STRENGTHS[1:2] if few else STRENGTHS:  # noqa: N806
+            for C in STRENGTHS[2:3] if few else STRENGTHS:  # noqa: N806
                 tried.append(values | {"C": C})
                 results.append(act(where, C=C, **values))
     means = [round(float(validation.mean()), 4) for validation, _ in results]
@@ -156,6 +180,13 @@ def search(kind: str, arm: str, where: tuple, *, few: bool = False) -> dict[str,
     rounded = {name: [round(float(value), 4) for value in values] for name, values in rounded.items()}
     shown = {} if few else {"tried": [[*one.values(), mean] for one, mean in zip(tried, means, strict=True)]}
     return {"chosen": tried[best]} | shown | rounded
+
+
+def strictness(arm: str, where: tuple) -> float:
+    """Return what was chosen with logistic regressions, which networks take over."""
+    asked = dict(zip(("flaw", "share", "labels_per_class"), where, strict=True)) | {"arm": arm, "model": "logistic"}
+    runs = json.loads(PATH.read_text(encoding="utf-8"))["runs"]
+    return next(run["chosen"]["value"] for run in runs if asked.items() <= run.items())
 
 
 def boosting_film(where: tuple) -> dict[str, Any]:
@@ -208,10 +239,12 @@ def embedding(features: np.ndarray, labels: np.ndarray, *, rate: float, seed: in
     apart = keras.ops.sum(keras.ops.square(embed(one) - embed(other)), axis=1, keepdims=True)
     start = {"kernel_initializer": keras.initializers.Constant(-0.1), "bias_initializer": "ones"}
     model = keras.Model([one, other], keras.layers.Dense(1, activation="sigmoid", **start)(apart))
-    model.compile(keras.optimizers.Adam(rate), "binary_crossentropy")
+    model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", jit_compile=False)
     first, second, same = kinds.draw_pairs(labels, count=64 * steps, seed=seed)
     model.fit([features[first], features[second]], same, batch_size=64, epochs=1, shuffle=False, verbose=0)
-    return lambda rows: embed.predict(rows, batch_size=512, verbose=0)
+    first, second = (layer.get_weights() for layer in embed.layers)
+    keras.backend.clear_session()
+    return lambda rows: np.maximum(rows @ first[0] + first[1], 0) @ second[0] + second[1]
 
 
 def balanced(labels: np.ndarray, answers: np.ndarray) -> float:
@@ -243,7 +276,9 @@ def new_classes(name: str, labels_per_class: int, arm: str) -> dict[str, Any]:
     """Return one record of the ten splits into classes of the source and classes never seen."""
     splits, found = unseen(name), []
     few = [take_per_class(split.train_labels, labels_per_class=labels_per_class) for split in splits]
-    values = {"whitening": (0.03, 0.1, 0.3), "Siamese": (0.0003, 0.001, 0.003)}.get(arm.partition(",")[0], STRENGTHS)
+    values = {"whitening": (0.1, 0.3, 0.6, 0.9), "Siamese": (0.0001, 0.0003, 0.001, 0.003)}.get(
+        arm.partition(",")[0], STRENGTHS
+    )
     values = values if arm.endswith(("logistic", "SVM")) or arm.startswith(("whitening", "Siamese")) else (1.0,)
     if arm in NETWORKS:
         values = [(rate, steps) for rate in RATES for steps in STEPS[:-1]]
@@ -305,16 +340,17 @@ def plan() -> Iterator[dict[str, Any]]:
                 share = 1.0 if flaw == "renamed" else 0.5
                 yield {"flaw": flaw, "share": share, "labels_per_class": labels, "model": model, "arm": arm}
 
-    yield from compare(*((flaw, 5) for flaw in kinds.FLAWS))
-    for labels, (name, arm) in itertools.product((1, 5, 20), unseen_arms):
-        yield {"flaw": name, "share": 0.0, "labels_per_class": labels, "model": "unseen", "arm": arm}
-    yield from compare(("other scanner", 1), ("other scanner", 20), ("turned", 1), ("mislabelled", 1), ("renamed", 1))
+    yield from compare(*((flaw, 5) for flaw in kinds.FLAWS), ("other scanner", 1))
     for flaw, share in itertools.product(kinds.FLAWS[:2], (0.25, 0.5, 0.75)):
         one = {"flaw": flaw, "share": share, "labels_per_class": 5, "film": True}
         yield one | {"model": "logistic", "arm": "TrAdaBoost"}
-    for labels, flaw, share, arm in itertools.product((5, 1), kinds.FLAWS[:3], (0.0, 0.25, 0.5, 0.75, 1.0), film):
-        one = {"flaw": flaw, "share": share, "labels_per_class": labels, "film": True}
-        yield one | {"model": "network", "arm": arm}
+    for flaw, share, arm in itertools.product(kinds.FLAWS[:3], (0.0, 0.25, 0.5, 0.75, 1.0), film):
+        yield {"flaw": flaw, "share": share, "labels_per_class": 5, "film": True, "model": "network", "arm": arm}
+    for labels, (name, arm) in itertools.product((1, 5, 20), unseen_arms):
+        yield {"flaw": name, "share": 0.0, "labels_per_class": labels, "model": "unseen", "arm": arm}
+    for flaw, share, arm in itertools.product(kinds.FLAWS[:3], (0.0, 0.25, 0.5, 0.75, 1.0), film):
+        yield {"flaw": flaw, "share": share, "labels_per_class": 1, "film": True, "model": "network", "arm": arm}
+    yield from compare(("other scanner", 20))
 
 
 def record(wanted: Iterator[dict[str, Any]], act: Callable[..., dict[str, Any]], *, until: float) -> None:

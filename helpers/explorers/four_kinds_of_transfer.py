@@ -39,8 +39,8 @@ def gain(arm: str, flaw: str, share: float, labels_per_class: int) -> tuple[floa
 
 def some_digits(flaw: str, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return one source digit of each class as it was, spoiled or not: images (10, 8, 8), labels, and which are bad."""
-    original = kinds.draw_task("", labels_per_class=1, run=100)
-    task = kinds.draw_task(flaw, share=share, labels_per_class=1, run=100)
+    original = kinds.draw_task("", labels_per_class=1, run=200)
+    task = kinds.draw_task(flaw, share=share, labels_per_class=1, run=200)
     first = [np.flatnonzero(original.source_labels == digit)[0] for digit in range(10)]
     return task.source_images[first].reshape(-1, 8, 8), task.source_labels[first], task.bad[first]
 
@@ -101,7 +101,7 @@ def _gains_figure(flaw: str, labels_per_class: int) -> LiveFigure:
     ends = [gain(arm, flaw, share, labels_per_class) for arm in ARMS for share in SHARES]
     limits = min(min(low for _, low, _ in ends), -0.05) - 0.02, max(max(high for *_, high in ends), 0.05) + 0.02
     rows.set(xlim=limits, ylim=(len(ARMS) - 0.5, -0.5), xlabel="gain over target only, 95 %")
-    course.set(ylim=limits, xlabel="share of the source spoiled", title="mean of ten runs")
+    course.set(ylim=limits, xlim=(-0.05, 1.08), xlabel="share of the source spoiled", ylabel="mean gain of ten runs")
     rows.axvline(0, color="black", linewidth=1)
     course.axhline(0, color="black", linewidth=1)
     return LiveFigure(figure, moving=[*images, *names, *dots, *bars, course.axvline(0, color="black", linestyle=":")])
@@ -145,7 +145,7 @@ def belief_explorer() -> Explorer:
 
 def _belief_figure(film: dict[str, Any], flaw: str, share: float) -> LiveFigure:
     """Return the figure of one setting, in which 40 digits and two cursors move."""
-    task = kinds.draw_task(flaw, share=share, labels_per_class=5, run=100)
+    task = kinds.draw_task(flaw, share=share, labels_per_class=5, run=200)
     shown = [*np.flatnonzero(~task.bad)[:20], *np.flatnonzero(task.bad)[:20]]
     figure = Figure(figsize=(9.2, 3.9), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1.35, 1))

@@ -36,6 +36,35 @@ def check_weights_from_probabilities(weigh: Any) -> None:
     expect(values, odds * source / target, wrong, otherwise, rtol=1e-4)
 
 
+class _Watched:
+    """A model that says which part it was asked about; its best share differs between validation and test."""
+
+    def __init__(self, share: float, asked: list[str]) -> None:
+        self.share, self.asked = share, asked
+
+    def score(self, images: str, labels: str) -> float:
+        part = str(images).partition(" ")[0]
+        self.asked.append(part)
+        best = {"validation": 0.5, "test": 0.75}.get(part, 0.25)
+        return 0.9 - abs(self.share - best) - (0.1 if part == "test" else 0)
+
+
+@exercise("chosen on validation, and the test digits were opened once.")
+def check_honest_share(accuracy: Any) -> None:
+    from sklearn.utils import Bunch
+
+    asked, parts = [], ("source", "target", "validation", "test")
+    task = Bunch(**{f"{part}_{what}": f"{part} {what}" for part in parts for what in ("images", "labels")})
+    number = as_number(call(accuracy, lambda _task, share: _Watched(share, asked), task, (0.25, 0.5, 0.75)))
+    opened = asked.count("test")
+    hint_if(opened == 0 and number == 0.9, "that is the best VALIDATION accuracy, which chose. Report the test's.")
+    hint_if(opened == 0, "the test digits were never opened. What will you report?")
+    hint_if(np.isclose(number, 0.8), "that share is best on the TEST digits: they chose, and then they were the judge.")
+    hint_if("source" in asked or "target" in asked, "choose on validation digits, not on those that were learned.")
+    hint_if(opened > 1, f"the right share, but the test digits were opened {opened} times. Once, after the choice.")
+    hint_if(not np.isclose(number, 0.55), f"{number:.4g} is not the test accuracy of the share that validation prefers.")
+
+
 @exercise("{matching:.2f} against {pooled:.2f}: it throws good examples away, and keeps the wrong labels that it likes.")
 def check_mislabelled_guess(answer: Any) -> dict[str, float]:
     known = ("ahead", "behind", "not told apart")
@@ -76,35 +105,6 @@ def check_boosting_step(step: Any) -> None:
         (target * ((1 - error) / error) ** target_wrong, "the error has to be weighted: the last example counts twice."),
     ]
     expect(theirs, right[1], wrong_target, "target: weights * beta_t ** -target_wrong, beta_t = error / (1 - error).")
-
-
-class _Watched:
-    """A model that says which part it was asked about; its best share differs between validation and test."""
-
-    def __init__(self, share: float, asked: list[str]) -> None:
-        self.share, self.asked = share, asked
-
-    def score(self, images: str, labels: str) -> float:
-        part = str(images).partition(" ")[0]
-        self.asked.append(part)
-        best = {"validation": 0.5, "test": 0.75}.get(part, 0.25)
-        return 0.9 - abs(self.share - best) - (0.1 if part == "test" else 0)
-
-
-@exercise("chosen on validation, and the test digits were opened once.")
-def check_honest_share(accuracy: Any) -> None:
-    from sklearn.utils import Bunch
-
-    asked, parts = [], ("source", "target", "validation", "test")
-    task = Bunch(**{f"{part}_{what}": f"{part} {what}" for part in parts for what in ("images", "labels")})
-    number = as_number(call(accuracy, lambda _task, share: _Watched(share, asked), task, (0.25, 0.5, 0.75)))
-    opened = asked.count("test")
-    hint_if(opened == 0 and number == 0.9, "that is the best VALIDATION accuracy, which chose. Report the test's.")
-    hint_if(opened == 0, "the test digits were never opened. What will you report?")
-    hint_if(np.isclose(number, 0.8), "that share is best on the TEST digits: they chose, and then they were the judge.")
-    hint_if("source" in asked or "target" in asked, "choose on validation digits, not on those that were learned.")
-    hint_if(opened > 1, f"the right share, but the test digits were opened {opened} times. Once, after the choice.")
-    hint_if(not np.isclose(number, 0.55), f"{number:.4g} is not the test accuracy of the share that validation prefers.")
 
 
 @exercise("within a class, all directions now vary equally.")

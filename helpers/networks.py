@@ -119,8 +119,9 @@ def two_heads(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.nd
 
     The second half of the outputs is the second head, and its labels go on from those of the first.
     """
-    second = np.arange(logits.shape[-1]) >= logits.shape[-1] // 2
-    return cross_entropy(np.where(second == (labels >= second.sum())[..., None], logits, -1e9), labels)
+    half = logits.shape[-1] // 2
+    own = (np.arange(logits.shape[-1]) >= half) == (labels >= half)[..., np.newaxis]
+    return cross_entropy(np.where(own, logits, -1e9), labels)
 
 
 LOSSES = {"cross_entropy": cross_entropy, "squared_error": squared_error, "two_heads": two_heads}

@@ -1,10 +1,15 @@
 """The methods of notebook 09 on cases with known answers, most of them worked by hand."""
 
+import json
+import runpy
+
+import course
 import numpy as np
 import pytest
 
 from helpers import networks
 from helpers import transfer_kinds as kinds
+from helpers.training import load_runs
 
 
 def matched(source, target, bound):
@@ -169,3 +174,28 @@ def test_boosting_keeps_weights_positive_and_of_sum_one():
     np.testing.assert_allclose(found.weights.sum(axis=1), 1)
     unscaled = found.weights[:, :200] / found.weights[:, :200].max(axis=1, keepdims=True)
     assert (np.diff(unscaled, axis=0) <= 1e-12).all(), "a source example never gains on the best one"
+
+
+def test_an_interrupted_recording_goes_on(tmp_path):
+    recorder = runpy.run_path(str(course.ROOT / "tools" / "record_kinds.py"))["record"]
+    recorder.__globals__["PATH"] = tmp_path / "kinds.json"
+    wanted, asked = [{"arm": arm} for arm in "abc"], []
+
+    def act(arm):
+        asked.append(arm)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return {"chosen": {}, "test": [0.5]}
+
+    with pytest.raises(KeyboardInterrupt):
+        recorder(iter(wanted), act, until=np.inf)
+    recorder(iter(wanted), act, until=np.inf)
+    assert asked == ["a", "b", "b", "c"]
+    assert [run["arm"] for run in json.loads((tmp_path / "kinds.json").read_text())["runs"]] == ["a", "b", "c"]
+
+
+def test_all_that_the_tool_plans_is_recorded():
+    plan = list(runpy.run_path(str(course.ROOT / "tools" / "record_kinds.py"))["plan"]())
+    runs = load_runs("kinds")
+    assert len(runs) == len(plan) and all(any(one.items() <= run.items() for run in runs) for one in plan)
+    assert all(len(run["test"]) == (20 if run["arm"] == "TrAdaBoost" and run.get("film") else 10) for run in runs)

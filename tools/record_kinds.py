@@ -357,7 +357,7 @@ def record(wanted: Iterator[dict[str, Any]], act: Callable[..., dict[str, Any]],
     """Record what is missing, one line of the file after the other, until then."""
     runs = json.loads(PATH.read_text(encoding="utf-8"))["runs"] if PATH.exists() else []
     versions = {package: importlib.metadata.version(package) for package in ("numpy", "scikit-learn", "keras")}
-    about = {"recorded": versions | {"date": time.strftime("%Y-%m-%d")}, "runs": [RUNS.start, RUNS.stop]}
+    recorded = versions | {"date": time.strftime("%Y-%m-%d"), "first and last run": [RUNS[0], RUNS[-1]]}
     for asked in wanted:
         if any(asked.items() <= run.items() for run in runs):
             continue
@@ -368,7 +368,9 @@ def record(wanted: Iterator[dict[str, Any]], act: Callable[..., dict[str, Any]],
         runs.append(asked | found | {"seconds": round(time.perf_counter() - begin, 1)})
         print(*asked.values(), found["chosen"], f"{np.mean(found['test']):.3f}, {runs[-1]['seconds']} s", flush=True)
         lines = ",\n".join(json.dumps(run) for run in runs)
-        PATH.with_suffix(".tmp").write_text(f'{{"about": {json.dumps(about)},\n"runs": [\n{lines}\n]}}\n', encoding="utf-8")
+        PATH.with_suffix(".tmp").write_text(
+            f'{{"recorded": {json.dumps(recorded)},\n"runs": [\n{lines}\n]}}\n', encoding="utf-8"
+        )
         PATH.with_suffix(".tmp").replace(PATH)
 
 

@@ -19,6 +19,7 @@ NOTEBOOKS = (  # number, stem, title
     ("06b", "was_it_worth_it", "Was it worth it?"),
     ("07", "after_fine_tuning", "After fine-tuning"),
     ("08", "choosing_a_source", "Choosing a source"),
+    ("09", "four_kinds_of_transfer", "Four kinds of transfer"),
 )
 HEADS = ("", "notebook", "solved", "still open: Your turn ...")
 

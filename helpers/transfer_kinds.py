@@ -2,6 +2,7 @@
 
 Notebook 09 teaches what is here, its explorers show it, and `tools/record_kinds.py` records it. Images are rows of pixels.
 "Instance-based" transfer chooses source examples (`domain_weights`, `kernel_mean_matching`, `agreeing`, `boosting_step`);
+`find_names` mends labels that mean something else;
 "relational" transfer learns what makes two examples alike (`whitening`, `build_siamese`).
 """
 
@@ -171,6 +172,22 @@ def agreeing(task: Bunch, *, strength: float = 1.0) -> np.ndarray:
     with THREADS.limit(limits=1):
         said = cross_val_predict(LogisticRegression(C=strength, max_iter=500), images, labels, cv=5)
     return (said == labels)[: len(task.source_labels)].astype(float)
+
+
+def find_names(task: Bunch, *, strength: float = 10.0) -> np.ndarray:
+    """Return the source's labels in the target's names, (n,): which name means which is found again.
+
+    An SVM that knows the target's labels alone reads the source. Each source class then gets a name of its own, so that as
+    many answers as possible agree. Names count from 0 and are the same number on both sides.
+    """
+    from scipy.optimize import linear_sum_assignment
+    from sklearn.svm import SVC
+
+    with THREADS.limit(limits=1):
+        answers = SVC(C=strength).fit(task.target_images, task.target_labels).predict(task.source_images)
+    agree = np.zeros((task.source_labels.max() + 1, task.target_labels.max() + 1))
+    np.add.at(agree, (task.source_labels, answers), 1)
+    return linear_sum_assignment(agree, maximize=True)[1][task.source_labels]
 
 
 def boosting_step(

@@ -14,7 +14,8 @@ import helpers
 HELPERS = course.ROOT / "helpers"
 STEMS = {course.topic(path): path.stem for path in course.NOTEBOOKS}
 ROOMS = {"exercises": {"__init__", "feedback", "progress", "solved"}, "explorers": {"__init__", "shell"}}
-TOP = "data vgg16 features networks augmentation transfer_kinds fine_tuning experiments sources training evaluation plots".split()
+TOP = ["data", "vgg16", "features", "networks", "augmentation", "transfer_kinds", "fine_tuning", "experiments", "sources"]
+TOP += ["training", "evaluation", "plots"]
 
 
 def stems(room: str) -> set[str]:

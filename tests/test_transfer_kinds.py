@@ -6,6 +6,7 @@ import runpy
 import course
 import numpy as np
 import pytest
+from sklearn.utils import Bunch
 
 from helpers import networks
 from helpers import transfer_kinds as kinds
@@ -150,6 +151,20 @@ def test_examples_that_agree_are_found():
     task = kinds.draw_task("mislabelled", labels_per_class=1, run=0)
     kept = kinds.agreeing(task).astype(bool)
     assert kept[~task.bad].mean() > 0.7 and kept[task.bad].mean() < 0.1
+
+
+def test_names_are_found_again():
+    task = kinds.draw_task("renamed", share=1.0, labels_per_class=5, run=0)
+    np.testing.assert_array_equal(kinds.find_names(task), (task.source_labels - 1) % 10)
+
+
+def test_every_source_class_gets_a_name_of_its_own():
+    """Source class 0 reads as 0 five times and as 1 four times, class 1 always as 0: apart, both would be called 0."""
+    zero, one = np.array([[0.0]]), np.array([[1.0]])
+    source, labels = np.concatenate([zero] * 5 + [one] * 4 + [zero] * 9), np.repeat([0, 1], 9)
+    target = {"target_images": np.vstack([zero, one]), "target_labels": np.arange(2)}
+    task = Bunch(source_images=source, source_labels=labels, **target)
+    np.testing.assert_array_equal(kinds.find_names(task), 1 - labels)
 
 
 def test_two_heads_do_not_see_each_other():

@@ -23,6 +23,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
+from sklearn.utils import Bunch
 from threadpoolctl import threadpool_limits
 
 from helpers import transfer_kinds as kinds
@@ -43,6 +44,7 @@ SETTINGS = {"whitening": (0.1, 0.3, 0.6, 0.9), "Siamese": (0.0001, 0.0003, 0.001
 NETWORKS = ("fine-tuned, new head", "two heads")
 STRICT = {"domain classifier": (0.1, 1.0, 10.0), "kernel mean matching": (2.0, 4.0, 10.0)}  # C of the classifier; bound
 WEIGHTED = ("pooled", "pooled, share tuned", "domain classifier", "kernel mean matching", "agreement", "oracle")
+NAMED = "names found again, pooled"
 Found = tuple[np.ndarray, np.ndarray]  # validation and test accuracies of the runs
 
 
@@ -50,6 +52,12 @@ Found = tuple[np.ndarray, np.ndarray]  # validation and test accuracies of the r
 def tasks(flaw: str, share: float, labels_per_class: int) -> list[Any]:
     """Return the digits of the ten runs."""
     return [kinds.draw_task(flaw, share=share, labels_per_class=labels_per_class, run=run) for run in RUNS]
+
+
+@cache
+def named(where: tuple) -> list[Any]:
+    """Return the digits of the ten runs, with the source's names found again."""
+    return [Bunch(**task | {"source_labels": kinds.find_names(task)}) for task in tasks(*where)]
 
 
 @cache
@@ -76,7 +84,8 @@ def linear(
 ) -> Found:
     """Return accuracies of a logistic regression, or an SVM, on weighted source and target images."""
     found = []
-    for task, weights in zip(tasks(*where), source_weights(arm, *where, value), strict=True):
+    some = named(where) if arm == NAMED else tasks(*where)
+    for task, weights in zip(some, source_weights(arm, *where, value), strict=True):
         target = len(task.target_labels)
         part = target / (target + weights.sum()) if share is None else share
         part = {"target only": 1, "source only": 0, "ink": 1}.get(arm, part)
@@ -126,8 +135,9 @@ def network(
     start, options = build_weights(seeds=RUNS), {}
     if arm in ("target only", "source only"):
         examples = part_of(where, arm.split()[0])
-    elif arm in (*WEIGHTED, "two heads"):
-        images, labels, is_target = kinds.mix(tasks(*where), source_weights(arm, *where, value), share=share)
+    elif arm in (*WEIGHTED, NAMED, "two heads"):
+        some = named(where) if arm == NAMED else tasks(*where)
+        images, labels, is_target = kinds.mix(some, source_weights(arm, *where, value), share=share)
         examples = images, labels + 10 * is_target * (arm == "two heads")
     else:
         examples, most = part_of(where, "target"), min(most, 400)
@@ -334,13 +344,17 @@ def plan() -> Iterator[dict[str, Any]]:
     unseen_arms += [(f"clothes, {view}", arm) for view in ("pixels", "colours") for arm in PLAIN]
     film = ("target only", "pooled, share tuned", "kernel mean matching", "agreement", *nets)
 
+    def share_of(flaw: str) -> float:
+        return 1.0 if flaw == "renamed" else 0.5
+
     def compare(*settings: tuple[str, int]) -> Iterator[dict[str, Any]]:
         for (flaw, labels), (model, arm) in itertools.product(settings, arms):
             if arm != "oracle" or flaw in kinds.FLAWS[:2]:
-                share = 1.0 if flaw == "renamed" else 0.5
-                yield {"flaw": flaw, "share": share, "labels_per_class": labels, "model": model, "arm": arm}
+                yield {"flaw": flaw, "share": share_of(flaw), "labels_per_class": labels, "model": model, "arm": arm}
 
     yield from compare(*((flaw, 5) for flaw in kinds.FLAWS), ("other scanner", 1))
+    for flaw, model in itertools.product(kinds.FLAWS, ("logistic", "svm", "network")):
+        yield {"flaw": flaw, "share": share_of(flaw), "labels_per_class": 5, "model": model, "arm": NAMED}
     for flaw, share in itertools.product(kinds.FLAWS[:2], (0.25, 0.5, 0.75)):
         one = {"flaw": flaw, "share": share, "labels_per_class": 5, "film": True}
         yield one | {"model": "logistic", "arm": "TrAdaBoost"}

@@ -135,7 +135,8 @@ def check_whitening(find: Any) -> None:
     raise NotYet("the covariance within classes of features @ matrix is not the identity.")
 
 
-CASES = {"a": "instances", "b": "relations", "c": "model", "d": "none"}
+CASES = {"a": "instances", "b": "relations", "c": "instances", "d": "none"}
+ALSO = {("c", "features"), ("c", "model")}
 
 
 @exercise("what is wrong with the source decides, and sometimes the answer is to leave it alone.")
@@ -147,8 +148,8 @@ def check_which_kind(answers: Any) -> None:
     hints = {
         "a": "case a: a part of the source looks like your target, the rest does not. What would you do with each part?",
         "b": "case b: none of your classes is in the source. What can still be learned from pairs of its examples?",
-        "c": "case c: its strokes are those of your task, its labels mean something else. What of a network survives that?",
-        "d": "case d: with twenty labels a class, what was ahead of every kind of transfer?",
+        "c": "case c: its classes are yours, only the names are lost. Could they be found again, or done without?",
+        "d": "case d: with twenty labels a class, was any kind of transfer ahead of your own labels alone?",
     }
     for case, right in CASES.items():
-        hint_if(answers[case] != right and (case, answers[case]) != ("c", "features"), hints[case])
+        hint_if(answers[case] != right and (case, answers[case]) not in ALSO, hints[case])

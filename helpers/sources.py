@@ -13,9 +13,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from helpers.data import take_per_class
-from helpers.experiments import Task, fit_until_stale
+from helpers.experiments import STRENGTHS, Task, fit_until_stale
 from helpers.features import extract_features
-from helpers.fine_tuning import build_classifier, freeze_before, split_model
+from helpers.fine_tuning import freeze_before, split_model
 from helpers.vgg16 import load_vgg16
 
 if TYPE_CHECKING:
@@ -79,31 +79,43 @@ def _damage_kernel(
 def fine_tune_source(
     source: str, target: Bunch, *, labels_per_class: int, seed: int = 0, learning_rate: float
 ) -> dict[str, Any]:
-    """Return the record of one run: a head trained on a source, then block 5 and the head, as `run_arm` has it.
+    """Return the record of one run: the best frozen head of a source, then block 5 and this head, trained further.
 
-    The same steps, checks and patience as the arm "block 5 fine-tuned", which begins with ImageNet.
+    The head begins as the logistic regression on standardised features whose `C` validation prefers, so that every source
+    begins with its own best head, whatever the size of its features. Then the steps, checks and patience of the arm
+    "block 5 fine-tuned". For three classes or more.
     """
+    from keras import Model, layers
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     chosen = take_per_class(target.train_labels, labels_per_class=labels_per_class, seed=seed)
     task, parts = Task(target, chosen, seed), ("train", "validation", "test")
     base_model = load_source(source, input_shape=target.train_images.shape[1:], seed=seed)
-    model = build_classifier(base_model, classes=len(target.class_names), seed=seed)
-    freeze_before(model, "block5")
     images = [target[f"{part}_images"][chosen if part == "train" else slice(None)] for part in parts]
     ends = {"base_model": base_model, "layers": ["block4_pool", "block5_pool"], "pooling": None, "cache": False}
     answers = [extract_features(one, **ends) for one in images]
-    pooled = [one["block5_pool"].mean(axis=(1, 2))[np.newaxis] for one in answers]
     maps = [one["block4_pool"][np.newaxis] for one in answers]
-    (_, head), (_, tail) = split_model(model, "pooling"), split_model(model, "block4_pool")
-    found = fit_until_stale(head, task, *pooled, learning_rate=1e-3)[1]
-    before = {"head_steps": found["steps"], "head_validation_accuracy": max(row[3] for row in found["curve"])}
+    train, *others = (one["block5_pool"].mean(axis=(1, 2)) for one in answers)
+    heads = [make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=2000)) for C in STRENGTHS]
+    with threadpool_limits(1):
+        heads = [head.fit(train, task.labels) for head in heads]
+        (scaler, head), *_ = sorted(heads, key=lambda one: -one.score(others[0], target.validation_labels))
+        given = [head.predict(scaler.transform(one)) for one in others]
+    pooled = layers.GlobalAveragePooling2D(name="pooling")(base_model.outputs[0])
+    scaled = layers.Normalization(mean=scaler.mean_, variance=scaler.scale_**2, name="standardised")(pooled)
+    answer = layers.Dense(len(target.class_names), activation="softmax", name="predictions")(scaled)
+    model = Model(base_model.inputs[0], answer)
+    model.get_layer("predictions").set_weights([head.coef_.T, head.intercept_])
+    freeze_before(model, "block5")
+    _, tail = split_model(model, "block4_pool")
     answers, found = fit_until_stale(tail, task, *maps, learning_rate=learning_rate)
-    right = (
-        round(float(np.mean(of.argmax(axis=1) == target[f"{part}_labels"])), 5)
-        for of, part in zip(answers, parts[1:], strict=True)
-    )
-    accuracies = dict(zip(("validation_accuracy", "test_accuracy"), right, strict=True))
-    asked = {"source": source, "labels_per_class": labels_per_class, "seed": seed, "learning_rate": learning_rate}
-    return asked | before | found | accuracies
+    found |= {"source": source, "labels_per_class": labels_per_class, "seed": seed, "learning_rate": learning_rate}
+    for name, classes in (("head_", given), ("", [of.argmax(axis=1) for of in answers])):
+        for part, ones in zip(parts[1:], classes, strict=True):
+            found[f"{name}{part}_accuracy"] = round(float(np.mean(ones == target[f"{part}_labels"])), 5)
+    return found
 
 
 def standardise(features: np.ndarray) -> np.ndarray:
@@ -197,17 +209,20 @@ def leep(source_probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def n_leep(features: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> float:
-    """Return LEEP with the clusters of a Gaussian mixture in place of source classes, as many as there are classes.
+    """Return LEEP with the clusters of a Gaussian mixture in place of source classes.
 
-    Li and others, "Ranking Neural Checkpoints", 2021; there principal components keep 80 % of the variance, here 32 at most.
+    Principal components keep 80 % of the variance of the standardised features. There are four clusters for each class, but
+    at most half as many as images. Li and others, "Ranking Neural Checkpoints", 2021.
     """
     from sklearn.decomposition import PCA
     from sklearn.mixture import GaussianMixture
 
-    rows, classes = standardise(features), len(np.unique(labels))
+    rows, clusters = standardise(features), min(4 * len(np.unique(labels)), len(labels) // 2)
+    if not rows.any():  # features that never change: one cluster
+        return leep(np.ones((len(labels), 1)), labels)
     with threadpool_limits(1):
-        shown = PCA(min(32, *rows.shape), random_state=seed).fit_transform(rows)
-        mixture = GaussianMixture(classes, covariance_type="diag", reg_covar=1e-2, random_state=seed)
+        shown = PCA(0.8, svd_solver="full").fit_transform(rows)
+        mixture = GaussianMixture(clusters, covariance_type="diag", reg_covar=1e-2, random_state=seed)
         return leep(mixture.fit(shown).predict_proba(shown), labels)
 
 

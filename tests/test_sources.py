@@ -1,11 +1,13 @@
 """Tests of sources and scores: cases worked by hand, formulas evaluated another way, damage that stays where it is."""
 
 import runpy
+from types import SimpleNamespace
 
 import course
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.utils import Bunch
 
 from helpers import sources
 from helpers.training import load_runs
@@ -226,18 +228,23 @@ def test_products_by_hand():
 # ---- fine-tuning
 
 
-def test_fine_tuning_a_source_is_the_arm_of_the_other_notebooks():
-    """From ImageNet both have to make the same run: checks, steps, and answers up to rounding."""
+def test_fine_tuning_begins_with_the_frozen_head_and_moves_on():
+    """The head before is the logistic regression on frozen features; with steps too small to count it stays so."""
     from test_experiments import loud_colours
 
     from helpers.experiments import run_arm
 
-    settings = {"labels_per_class": 3, "seed": 1, "learning_rate": 1e-4}
-    arm = run_arm("block 5 fine-tuned", loud_colours(), **settings)
-    mine = sources.fine_tune_source("imagenet", loud_colours(), **settings)
-    assert (mine["head_steps"], mine["steps"]) == (arm["head_steps"], arm["steps"])
-    np.testing.assert_allclose(np.array(mine["curve"]), np.array(arm["curve"]), atol=1e-3)
-    assert mine["test_accuracy"] == arm["test_accuracy"]
+    target = loud_colours()
+    arm = run_arm("ImageNet VGG16, block 5", target, labels_per_class=3, seed=1)
+    still, mine = (
+        sources.fine_tune_source("imagenet", target, labels_per_class=3, seed=1, learning_rate=rate)
+        for rate in (1e-12, 1e-4)
+    )
+    for part in ("validation", "test"):
+        frozen = arm[f"{part}_accuracy"]
+        assert still[f"head_{part}_accuracy"] == mine[f"head_{part}_accuracy"] == frozen == still[f"{part}_accuracy"]
+    assert len(still["curve"]) == 5 and still["steps"] == 32, "no rise in four checks"
+    assert mine["curve"][-1][1] < still["curve"][-1][1], "the loss falls where steps count"
 
 
 # ---- the record
@@ -257,6 +264,13 @@ def test_every_candidate_has_every_score_in_five_draws():
     for row in load_runs("sources", stage="frozen"):
         for key in (*sources.SCORES, "validation_accuracy", "test_accuracy"):
             assert len(row[key]) == 5 and np.isfinite(row[key]).all(), (row, key)
+
+
+def test_fine_tuned_sources_began_with_the_frozen_heads():
+    for source in ("imagenet", "edges", "random"):
+        (row,) = load_runs("sources", stage="frozen", target="digits", source=source, block=5, labels_per_class=10)
+        for run in load_runs("sources", stage="fine-tuned", source=source):
+            assert run["head_test_accuracy"] == row["test_accuracy"][run["seed"]]
 
 
 def test_fine_tuned_sources_had_the_same_rates_as_imagenet():
@@ -311,6 +325,32 @@ def test_the_rate_is_chosen_by_validation_in_run_0(recorder):
         one | {"source": "random", "seed": 0, "learning_rate": 0.3, "validation_accuracy": 0.9, "test_accuracy": 0.9},
     ]
     assert recorder["best_rate"](runs, one | {"seed": 1, "learning_rate": None}) == 0.2
+
+
+@pytest.mark.parametrize(("stage", "draws"), [("frozen", 5), ("other draws", 3)])
+def test_seconds_are_means_over_the_draws(recorder, monkeypatch, stage, draws):
+    """A clock that only training moves, by one second a draw."""
+    now, labels = [0.0], np.arange(20) % 10
+    target = Bunch(train_images=np.zeros((20, 8, 8, 3)), train_labels=labels, validation_labels=labels, test_labels=labels)
+    target |= {"validation_images": target.train_images, "test_images": target.train_images}
+
+    def train(task, **_):
+        now[0] += 1
+        return (np.eye(10)[labels],) * 2, {}
+
+    fakes = {
+        "time": SimpleNamespace(perf_counter=lambda: now[0]),
+        "classical": train,
+        "load_source": lambda *_, **__: None,
+        "extract_features": lambda images, layers, **_: {layer: np.ones((len(images), 4)) for layer in layers},
+        "SCORES": {"none": lambda features, labels: 0.0},
+    }
+    for name, fake in fakes.items():
+        monkeypatch.setitem(recorder["record_frozen"].__globals__, name, fake)
+    asked = {"stage": stage, "target": "clothing_64", "source": "noise 1", "network": 0}
+    monkeypatch.setitem(recorder["record_frozen"].__globals__, "COUNTS", {"clothing_64": (2,)})
+    for row in recorder["record_frozen"](Bunch(**target), asked):
+        assert row["seconds"]["training"] == 1 and len(row["test_accuracy"]) == draws
 
 
 def test_what_the_notebook_shows_is_planned_and_recorded(recorder):

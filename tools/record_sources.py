@@ -48,7 +48,7 @@ DAMAGED = tuple(
     for dose in doses
 )
 DAMAGED += tuple(one.replace("shuffle", "prune") for one in DAMAGED[5:])
-RATES, TUNED = (3e-5, 1e-4, 3e-4, 1e-3), ("edges", "random", "noise 2")
+RATES, TUNED = (3e-5, 1e-4, 3e-4, 1e-3), ("imagenet", "noise 2", "edges", "random")
 ARCHITECTURES = "VGG16 ResNet50 InceptionV3 DenseNet121 NASNetMobile MobileNet MobileNetV2"
 
 
@@ -112,9 +112,8 @@ def record_frozen(target: Bunch, asked: dict[str, Any]) -> list[dict[str, Any]]:
                     shown = target | {f"{part}_images": given[part][layer] for part in given}
                     begin, task = time.perf_counter(), Task(Bunch(**shown), chosen, seed)
                     answers, found = classical(task, describe=np.asarray, kind="logistic")
-                    row["seconds"]["training"] = row["seconds"].get("training", 0) + (time.perf_counter() - begin) / len(
-                        DRAWS
-                    )
+                    took = (time.perf_counter() - begin) / len(draws)
+                    row["seconds"]["training"] = row["seconds"].get("training", 0) + took
                     for part, probabilities in zip(("validation", "test"), answers, strict=True):
                         right = np.mean(probabilities.argmax(axis=1) == target[f"{part}_labels"])
                         values.setdefault(f"{part}_accuracy", []).append(round(float(right), 5))

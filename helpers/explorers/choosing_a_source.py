@@ -20,6 +20,7 @@ WORDS = {
     "shuffle": "{:.0%} of the input channels shuffled",
     "prune": "{:.0%} of the filters set to zero",
 }
+PLACES = [f"noise {noise:g}, share {share:g}" for noise, share in zip(DOSES["noise"], DOSES["shuffle"], strict=True)]
 ASKED = {"target": "clothing_64", "block": 4, "kind": "noise"}  # the setting of the guess, and of the first picture
 SCORE = "nearest neighbour"
 
@@ -72,7 +73,7 @@ def damage_explorer() -> Explorer:
         "target": choice("target", TARGETS, value=ASKED["target"], kind="menu"),
         "block": choice("block that is read", [1, 2, 3, 4, 5], value=ASKED["block"]),
         "kind": choice("damage", list(DOSES), value=ASKED["kind"], kind="menu"),
-        "place": choice("dose", [("none", 0), *((f"{place} of 5", place) for place in range(1, 6))], value=2),
+        "place": choice("dose", [("none", 0), *((PLACES[place], place) for place in range(1, 6))], value=2),
     }
     return Explorer(draw, controls, name="How much damage until random is as good?", guess=guess)
 
@@ -110,8 +111,8 @@ def _figure() -> tuple[LiveFigure, Any]:
         levels.append(axes.plot([], [], "--", color="0.3", linewidth=1.5, aa=False)[0])
         axes.set(xlim=(-0.3, 5.3), ylim=(0, 1.03), ylabel=name)
     accuracy.set_title("thin: lowest and highest of five draws\ndashed: a random network, same block", fontsize=9)
-    score.set(xlabel="dose", xticks=range(6))
-    score.set_xticklabels(["none", *(f"{place}" for place in range(1, 6))])
+    score.set(xlabel="dose of noise, or share shuffled or pruned", xticks=range(6))
+    score.set_xticklabels(["none", *(place.removeprefix("noise ").replace(", share ", "\n") for place in PLACES[1:])])
     cursors = [axes.axvline(0, color="black", linewidth=1) for axes in (accuracy, score)]
 
     def move(target: str, block: int, kind: str, place: int) -> None:

@@ -289,6 +289,14 @@ def about_runs(name: str) -> dict[str, Any]:
     return about | {"test_labels": np.array([ord(letter) - ord("a") for letter in about["test_labels"]])}
 
 
+def write_runs(path: Path, *, runs: list[dict[str, Any]], **about: Any) -> None:
+    """Write a file of records, a run a line, behind what is said about all; an interrupted write leaves the old file."""
+    lines, temporary = ",\n".join(map(json.dumps, runs)), path.with_suffix(".tmp")
+    head = "".join(f"{json.dumps(key)}: {json.dumps(value)},\n" for key, value in about.items())
+    temporary.write_text(f'{{{head}"runs": [\n{lines}\n]}}\n', encoding="utf-8")
+    temporary.replace(path)
+
+
 def _read_runs(name: str) -> list[dict[str, Any]]:
     return _read_file(name)["runs"]
 

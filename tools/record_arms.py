@@ -27,7 +27,7 @@ from keras.backend import clear_session
 from helpers.data import load_clothing, load_digit_images, load_textures
 from helpers.experiments import ARMS, CNN_RANGES, describe_target, run_arm
 from helpers.features import extract_features
-from helpers.training import RUNS_FOLDER
+from helpers.training import RUNS_FOLDER, write_runs
 from helpers.vgg16 import load_vgg16
 
 os.environ["WORKBOOK_PROGRESS"] = "0"
@@ -128,10 +128,7 @@ def record_target(name: str, *, until: float) -> int:
         for run in runs:
             alike = {key: run[key] for key in ("arm", "labels_per_class")}
             run["chosen"] = "learning_rate" not in run or run["learning_rate"] == best_rate(runs, **alike)
-        lines = ",\n".join(json.dumps(run) for run in runs)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(f'{{"about": {json.dumps(about)},\n"runs": [\n{lines}\n]}}\n', encoding="utf-8")
-        temporary.replace(path)
+        write_runs(path, about=about, runs=runs)
     return 0
 
 

@@ -24,7 +24,7 @@ from helpers.data import load_digit_images, take_per_class
 from helpers.experiments import BATCH_SIZE, Task, fit_until_stale
 from helpers.features import extract_features
 from helpers.fine_tuning import LOSS, build_classifier, freeze_before, layer_distances, split_model
-from helpers.training import RUNS_FOLDER
+from helpers.training import RUNS_FOLDER, write_runs
 from helpers.vgg16 import load_vgg16, preprocess_vgg16
 
 os.environ["WORKBOOK_PROGRESS"] = "0"
@@ -100,10 +100,7 @@ def main() -> None:
         runs.append(asked | trace(**asked))
         keras.backend.clear_session()
         print(asked, runs[-1]["validation_accuracy"][:: len(STEPS) - 1], f"{time.perf_counter() - begin:.0f} s", flush=True)
-        lines, labels = ",\n".join(json.dumps(run) for run in runs), DIGITS.validation_labels.tolist()
-        text = f'{{"steps": {json.dumps(STEPS)},\n"labels": {labels},\n"runs": [\n{lines}\n]}}\n'
-        PATH.with_suffix(".tmp").write_text(text, encoding="utf-8")
-        PATH.with_suffix(".tmp").replace(PATH)
+        write_runs(PATH, steps=STEPS, labels=DIGITS.validation_labels.tolist(), runs=runs)
 
 
 if __name__ == "__main__":

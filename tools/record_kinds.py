@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.utils import Bunch
@@ -31,7 +32,7 @@ from helpers.data import load_clothing, take_per_class
 from helpers.experiments import colour_numbers, small_pixels
 from helpers.features import extract_features
 from helpers.networks import accuracy, build_weights, new_head, predict, train, training_steps
-from helpers.training import RUNS_FOLDER
+from helpers.training import RUNS_FOLDER, write_runs
 from helpers.vgg16 import load_vgg16
 
 PATH, RUNS = RUNS_FOLDER / "kinds.json", range(200, 210)
@@ -257,11 +258,6 @@ def embedding(features: np.ndarray, labels: np.ndarray, *, rate: float, seed: in
     return lambda rows: np.maximum(rows @ first[0] + first[1], 0) @ second[0] + second[1]
 
 
-def balanced(labels: np.ndarray, answers: np.ndarray) -> float:
-    """Return the mean over classes of the share of right answers."""
-    return float(np.mean([(answers[labels == label] == label).mean() for label in np.unique(labels)]))
-
-
 def simple(split: Any, few: np.ndarray, arm: str, value: float, embed: Any) -> list[float]:
     """Return balanced accuracies on validation and test of an arm without steps of its own."""
     view, method = arm.rpartition(", ")[::2]
@@ -279,17 +275,14 @@ def simple(split: Any, few: np.ndarray, arm: str, value: float, embed: Any) -> l
         with threadpool_limits(1):
             model.fit(rows["train"][few], labels)
             answers = [model.predict(rows[name]) for name in PARTS[1:]]
-    return [balanced(split[f"{name}_labels"], some) for name, some in zip(PARTS[1:], answers, strict=True)]
+    return [balanced_accuracy_score(split[f"{name}_labels"], some) for name, some in zip(PARTS[1:], answers, strict=True)]
 
 
 def new_classes(name: str, labels_per_class: int, arm: str) -> dict[str, Any]:
     """Return one record of the ten splits into classes of the source and classes never seen."""
     splits, found = unseen(name), []
     few = [take_per_class(split.train_labels, labels_per_class=labels_per_class) for split in splits]
-    values = {"whitening": (0.1, 0.3, 0.6, 0.9), "Siamese": (0.0001, 0.0003, 0.001, 0.003)}.get(
-        arm.partition(",")[0], STRENGTHS
-    )
-    values = values if arm.endswith(("logistic", "SVM")) or arm.startswith(("whitening", "Siamese")) else (1.0,)
+    values = SETTINGS.get(arm.partition(",")[0], STRENGTHS if arm.endswith(("logistic", "SVM")) else (1.0,))
     if arm in NETWORKS:
         values = [(rate, steps) for rate in RATES for steps in STEPS[:-1]]
         found = [course for rate in RATES for course in tuned_on_few(name, splits, few, arm, rate)]
@@ -332,7 +325,7 @@ def tuned_on_few(name: str, splits: list, few: list, arm: str, rate: float) -> l
 def scored(layers: Any, split: Any, part: str) -> float:
     """Return the balanced accuracy of one network's last five outputs."""
     answers = predict(layers, split[f"{part}_features"], activation="relu")[:, -5:].argmax(axis=1)
-    return balanced(split[f"{part}_labels"], answers)
+    return balanced_accuracy_score(split[f"{part}_labels"], answers)
 
 
 def plan() -> Iterator[dict[str, Any]]:
@@ -381,11 +374,7 @@ def record(wanted: Iterator[dict[str, Any]], act: Callable[..., dict[str, Any]],
         found = act(**asked)
         runs.append(asked | found | {"seconds": round(time.perf_counter() - begin, 1)})
         print(*asked.values(), found["chosen"], f"{np.mean(found['test']):.3f}, {runs[-1]['seconds']} s", flush=True)
-        lines = ",\n".join(json.dumps(run) for run in runs)
-        PATH.with_suffix(".tmp").write_text(
-            f'{{"recorded": {json.dumps(recorded)},\n"runs": [\n{lines}\n]}}\n', encoding="utf-8"
-        )
-        PATH.with_suffix(".tmp").replace(PATH)
+        write_runs(PATH, recorded=recorded, runs=runs)
 
 
 def act(flaw: str, share: float, labels_per_class: int, model: str, arm: str, film: bool = False) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from helpers.data import load_clothing, load_digit_images, load_photographs, loa
 from helpers.experiments import Task, classical
 from helpers.features import extract_features
 from helpers.sources import BLOCKS, SCORES, fine_tune_source, load_source, multiply_adds
-from helpers.training import RUNS_FOLDER, load_runs
+from helpers.training import RUNS_FOLDER, load_runs, write_runs
 from helpers.vgg16 import preprocess_vgg16
 
 os.environ["WORKBOOK_PROGRESS"] = "0"
@@ -179,13 +179,7 @@ def architectures() -> list[dict[str, Any]]:
 def save(content: dict[str, Any]) -> None:
     """Write the file anew, a row a line."""
     versions = {package: importlib.metadata.version(package) for package in ("tensorflow", "keras", "scikit-learn", "numpy")}
-    lines = ",\n".join(json.dumps(run) for run in content["runs"])
-    rest = {key: value for key, value in content.items() if key not in ("runs", "recorded")}
-    head = json.dumps(versions | {"date": time.strftime("%Y-%m-%d")})
-    text = f'{{"recorded": {head},\n"runs": [\n{lines}\n],\n' + json.dumps(rest)[1:-1] + "}\n"
-    temporary = PATH.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(PATH)
+    write_runs(PATH, **content | {"recorded": versions | {"date": time.strftime("%Y-%m-%d")}})
 
 
 def main(given: list[str] | None = None) -> int:

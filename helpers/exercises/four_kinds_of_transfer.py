@@ -65,7 +65,9 @@ def check_honest_share(accuracy: Any) -> None:
     hint_if(not np.isclose(number, 0.55), f"{number:.4g} is not the test accuracy of the share that validation prefers.")
 
 
-@exercise("{matching:.2f} against {pooled:.2f}: it rests on fewer examples, and keeps wrong labels as readily as right ones.")
+@exercise(
+    "{matching:.2f} against {pooled:.2f}: it rests on fewer examples, and keeps wrong labels as readily as right ones."
+)
 def check_mislabelled_guess(answer: Any) -> dict[str, float]:
     known = ("ahead", "behind", "not told apart")
     hint_if(answer not in known, f"choose one of {known}, as text; received {answer!r:.40}.")

@@ -159,10 +159,11 @@ def kernel_mean_matching(
     return match_means(gaussian_kernel(source, source, width=width), pull, bound=bound)
 
 
-def agreeing(task: Bunch, *, strength: float = 1.0) -> np.ndarray:
+def agreeing(task: Bunch, *, strength: float = 1.0, judge: Any = None) -> np.ndarray:
     """Return 1 for each source image whose label is what a model of all the others says, otherwise 0: (n,) float.
 
-    The models are logistic regressions on five folds of source and target together, each asked about the fold left out.
+    Source and target together make five folds, and `judge`, by default a logistic regression with C of `strength`, is asked
+    about each fold after it has learned the other four.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_predict
@@ -170,7 +171,8 @@ def agreeing(task: Bunch, *, strength: float = 1.0) -> np.ndarray:
     images = np.concatenate([task.source_images, task.target_images])
     labels = np.concatenate([task.source_labels, task.target_labels])
     with THREADS.limit(limits=1):
-        said = cross_val_predict(LogisticRegression(C=strength, max_iter=500), images, labels, cv=5)
+        judge = LogisticRegression(C=strength, max_iter=500) if judge is None else judge
+        said = cross_val_predict(judge, images, labels, cv=5)
     return (said == labels)[: len(task.source_labels)].astype(float)
 
 

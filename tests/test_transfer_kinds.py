@@ -6,6 +6,7 @@ import runpy
 import course
 import numpy as np
 import pytest
+from sklearn.svm import SVC
 from sklearn.utils import Bunch
 
 from helpers import networks
@@ -151,6 +152,12 @@ def test_examples_that_agree_are_found():
     task = kinds.draw_task("mislabelled", labels_per_class=1, run=0)
     kept = kinds.agreeing(task).astype(bool)
     assert kept[~task.bad].mean() > 0.7 and kept[task.bad].mean() < 0.1
+
+
+def test_agreement_asks_the_judge_that_it_is_given():
+    task = kinds.draw_task("mislabelled", labels_per_class=1, run=0)
+    by_default, by_svm = kinds.agreeing(task).astype(bool), kinds.agreeing(task, judge=SVC()).astype(bool)
+    assert by_svm[~task.bad].mean() > by_default[~task.bad].mean() + 0.05 and by_svm[task.bad].mean() < 0.05
 
 
 def test_names_are_found_again():

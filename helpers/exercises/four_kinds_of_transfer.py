@@ -65,7 +65,9 @@ def check_honest_share(accuracy: Any) -> None:
     hint_if(not np.isclose(number, 0.55), f"{number:.4g} is not the test accuracy of the share that validation prefers.")
 
 
-@exercise("{matching:.2f} against {pooled:.2f}: it throws good examples away, and keeps the wrong labels that it likes.")
+@exercise(
+    "{matching:.2f} against {pooled:.2f}: it rests on fewer examples, and keeps wrong labels as readily as right ones."
+)
 def check_mislabelled_guess(answer: Any) -> dict[str, float]:
     known = ("ahead", "behind", "not told apart")
     hint_if(answer not in known, f"choose one of {known}, as text; received {answer!r:.40}.")
@@ -149,7 +151,7 @@ def check_which_kind(answers: Any) -> None:
         "a": "case a: a part of the source looks like your target, the rest does not. What would you do with each part?",
         "b": "case b: none of your classes is in the source. What can still be learned from pairs of its examples?",
         "c": "case c: its classes are yours, only the names are lost. Could they be found again, or done without?",
-        "d": "case d: with twenty labels a class, was any kind of transfer ahead of your own labels alone?",
+        "d": "case d: with twenty labels a class, was anything from the other scanner ahead of an SVM on your own labels?",
     }
     for case, right in CASES.items():
         hint_if(answers[case] != right and (case, answers[case]) not in ALSO, hints[case])

@@ -4,8 +4,8 @@ DEVICE ?= $(or $(WORKBOOK_DEVICE),auto)
 NOTEBOOKS ?=
 LAB_FLAGS ?=
 PYTEST_FLAGS ?=
-# With WORKERS=2 two files of tests run side by side; the cells of one notebook stay together.
-WORKERS ?= 0
+# Two files of tests run side by side, the cells of one notebook stay together; WORKERS=0 runs one after the other.
+WORKERS ?= 2
 LOCK_FLAGS ?=
 
 VENV := .venv/bin/python
@@ -22,7 +22,7 @@ unexport PYTHONPATH PYTHONHOME
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1	/p' Makefile | expand -t 15
-	@echo "Options: DEVICE=cpu|gpu|auto, PYTHON=python3.12, NOTEBOOKS='notebooks/01*.ipynb', PYTEST_FLAGS='-x', WORKERS=2, LAB_FLAGS=..."
+	@echo "Options: DEVICE=cpu|gpu|auto, PYTHON=python3.12, NOTEBOOKS='notebooks/01*.ipynb', PYTEST_FLAGS='-x', WORKERS=0, LAB_FLAGS=..."
 
 setup: ## make .venv and install the workbook in it
 	@for python in $(VENV) $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from helpers.explorers.choosing_a_source import (
+    ASKED,
     DOSES,
     TARGETS,
     as_random,
@@ -13,6 +14,7 @@ from helpers.explorers.choosing_a_source import (
     picture,
     recorded,
     values,
+    verdict,
 )
 
 
@@ -43,7 +45,8 @@ def test_numbers_in_the_sentence_are_those_of_the_record():
     (run,) = (run for run in recorded()["runs"] if wanted.items() <= run.items())
     sentence = damage_explorer().frame(target="digits", block=3, kind="prune", place=3).sentence
     assert f"test accuracy {np.mean(run['test_accuracy']):.2f}" in sentence
-    assert f"nearest-neighbour score {np.mean(run['nearest neighbour']):.2f}" in sentence
+    for score in ("nearest neighbour", "logistic probe"):
+        assert f"{score} {np.mean(run[score]):.2f}" in sentence
     assert sentence.startswith("50% of the filters set to zero")
 
 
@@ -56,6 +59,23 @@ def test_the_first_dose_as_random_is_the_first(kind):
         assert ("none" in said) == (not any(below))
         if any(below[1:]) and not below[0]:
             assert said == f"at {DOSES[kind][below.index(True)]:g}"
+
+
+def test_each_kind_of_damage_is_said_in_english():
+    assert (
+        verdict("digits", 4, "prune")
+        == "With pruning, block 4 first falls to the level of the random network at a share of 0.75."
+    )
+    assert (
+        verdict("digits", 3, "shuffle")
+        == "With shuffled channels, block 3 stays above the random network at each of these doses."
+    )
+    assert verdict("digits", 5, "noise") == "Block 5 is no better than the random network's, even without damage."
+
+
+def test_the_first_picture_does_not_answer_the_guess():
+    first = {key: control.values[control.start] for key, control in damage_explorer().controls.items()}
+    assert {key: first[key] for key in ASKED} != ASKED
 
 
 def test_pruned_maps_and_noisy_filters_differ_from_imagenet():

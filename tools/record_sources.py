@@ -72,13 +72,13 @@ def plan() -> Iterator[dict[str, Any]]:
     yield from frozen("digits", tuple(f"noise 2 in block {block}" for block in BLOCKS))
     yield from frozen("clothing_64", (*WHOLE, *DAMAGED))
     yield from tuned("digits", 10, 3)
+    yield from tuned("textures", 10, 3)
     yield from frozen("textures", DAMAGED)
+    yield from tuned("clothing_64", 20, 3)
     yield from tuned("digits", 10, 5)
     for network in (1, 2):
         yield from frozen("digits", DAMAGED, network)
         yield from frozen("clothing_64", ("random",), network)
-    yield from tuned("textures", 10, 3)
-    yield from tuned("clothing_64", 20, 3)
 
 
 def record_frozen(target: Bunch, asked: dict[str, Any]) -> list[dict[str, Any]]:

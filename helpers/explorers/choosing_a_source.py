@@ -1,4 +1,4 @@
-"""Notebook 08: a film of damage: what a dose does to filters, to a map, to accuracy on a target, and to a score."""
+"""Notebook 08: a film of damage: what a dose does to filters, to a map, to accuracy on a target, and to scores."""
 
 import base64
 import functools
@@ -15,14 +15,15 @@ from helpers.training import RUNS_FOLDER
 TARGETS = (("digits, 10 labels", "digits"), ("clothes, 20 labels", "clothing_64"))
 COUNTS = {"digits": 10, "clothing_64": 20}
 DOSES = {"noise": (0, 0.5, 1, 2, 4, 8), "shuffle": (0, 0.1, 0.25, 0.5, 0.75, 0.9), "prune": (0, 0.1, 0.25, 0.5, 0.75, 0.9)}
+TITLES = {"noise": "noise", "shuffle": "shuffled channels", "prune": "pruning"}
 WORDS = {
     "noise": "noise of {:g} times the size of each kernel",
     "shuffle": "{:.0%} of the input channels shuffled",
     "prune": "{:.0%} of the filters set to zero",
 }
 PLACES = [f"noise {noise:g}, share {share:g}" for noise, share in zip(DOSES["noise"], DOSES["shuffle"], strict=True)]
-ASKED = {"target": "clothing_64", "block": 4, "kind": "noise"}  # the setting of the guess, and of the first picture
-SCORE = "nearest neighbour"
+ASKED = {"target": "clothing_64", "block": 4, "kind": "noise"}  # the setting of the guess; the first picture is another
+SHOWN = {"nearest neighbour": 1, "logistic probe": 2}  # scores, and their places in the palette
 
 
 def damage_name(kind: str, place: int) -> str:
@@ -46,11 +47,28 @@ def values(target: str, block: int, name: str, key: str) -> np.ndarray:
 
 def as_random(target: str, block: int, kind: str) -> str:
     """Return at which of the recorded doses the mean accuracy first is no higher than that of the random network."""
+    place = first_as_random(target, block, kind)
+    if place is None:
+        return "at none of these doses"
+    return f"at {DOSES[kind][place]:g}" if place else "without any damage"
+
+
+def first_as_random(target: str, block: int, kind: str) -> int | None:
+    """Return the place of this dose; None where the mean accuracy is higher than the random network's at all of them."""
     level = values(target, block, "random", "test_accuracy").mean()
-    for place, dose in enumerate(DOSES[kind]):
-        if values(target, block, damage_name(kind, place), "test_accuracy").mean() <= level:
-            return f"at {dose:g}" if place else "without any damage"
-    return "at none of these doses"
+    below = (values(target, block, damage_name(kind, place), "test_accuracy").mean() <= level for place in range(6))
+    return next((place for place, one in enumerate(below) if one), None)
+
+
+def verdict(target: str, block: int, kind: str) -> str:
+    """Return the sentence that says how much of this damage makes a block no better than that of the random network."""
+    place, damage = first_as_random(target, block, kind), TITLES[kind]
+    if place is None:
+        return f"With {damage}, block {block} stays above the random network at each of these doses."
+    if not place:
+        return f"Block {block} is no better than the random network's, even without damage."
+    dose = f"a {'dose' if kind == 'noise' else 'share'} of {DOSES[kind][place]:g}"
+    return f"With {damage}, block {block} first falls to the level of the random network at {dose}."
 
 
 def damage_explorer() -> Explorer:
@@ -58,21 +76,21 @@ def damage_explorer() -> Explorer:
     live, move = _figure()
 
     def draw(target: str, block: int, kind: str, place: int) -> Drawing:
-        now = {key: values(target, block, damage_name(kind, place), key).mean() for key in ("test_accuracy", SCORE)}
-        random = {key: values(target, block, "random", key).mean() for key in now}
+        names = damage_name(kind, place), "random"
+        means = {
+            key: [f"{values(target, block, name, key).mean():.2f}" for name in names] for key in ("test_accuracy", *SHOWN)
+        }
         move(target, block, kind, place)
         what = WORDS[kind].format(DOSES[kind][place]) if place else "ImageNet, undamaged"
-        right = f"test accuracy {now['test_accuracy']:.2f} (random {random['test_accuracy']:.2f})"
-        score = f"nearest-neighbour score {now[SCORE]:.2f} (random {random[SCORE]:.2f})"
-        first = f"With {kind}, block {block} is down to the random network {as_random(target, block, kind)}"
-        return live, f"{what}: {right}, {score}. {first}."
+        said = [f"{key.replace('_', ' ')} {now} (random {random})" for key, (now, random) in means.items()]
+        return live, f"{what}: {', '.join(said)}. {verdict(target, block, kind)}"
 
     question = "Clothes, block 4, noise in every block: at which dose is ImageNet no better than a random network?"
     guess = Guess(question, choice("my guess", [float(dose) for dose in DOSES["noise"][1:]]), as_random(**ASKED))
     controls = {
-        "target": choice("target", TARGETS, value=ASKED["target"], kind="menu"),
+        "target": choice("target", TARGETS, kind="menu"),
         "block": choice("block that is read", [1, 2, 3, 4, 5], value=ASKED["block"]),
-        "kind": choice("damage", list(DOSES), value=ASKED["kind"], kind="menu"),
+        "kind": choice("damage", [(TITLES[kind], kind) for kind in DOSES], kind="menu"),
         "place": choice("dose", [("none", 0), *((PLACES[place], place) for place in range(1, 6))], value=2),
     }
     return Explorer(draw, controls, name="How much damage until random is as good?", guess=guess)
@@ -96,7 +114,7 @@ def _figure() -> tuple[LiveFigure, Any]:
     """Return the figure, and the function that moves it to a setting."""
     figure = Figure(figsize=(9.2, 3.5), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1.1, 1))
-    (filters, maps), (accuracy, score) = left.subplots(1, 2), right.subplots(2, 1, sharex=True)
+    (filters, maps), (accuracy, scores) = left.subplots(1, 2), right.subplots(2, 1, sharex=True)
     images = [
         axes.imshow(np.ones((2, 2)), cmap="gray", vmin=0, vmax=1, extent=(0, 1, 0, 1), interpolation="nearest")
         for axes in (filters, maps)
@@ -104,25 +122,29 @@ def _figure() -> tuple[LiveFigure, Any]:
     for axes, title in ((filters, "16 filters of the first layer"), (maps, "a cat, one map of the block")):
         axes.set_title(title, fontsize=9)
         axes.axis("off")
-    lines, levels, rims = [], [], []
-    for axes, name, color in ((accuracy, "test accuracy", PALETTE[0]), (score, "nearest-\nneighbour score", PALETTE[1])):
-        lines.append(axes.plot([], [], "o-", color=color, aa=False)[0])
-        rims.append(axes.plot([], [], color=color, linewidth=0.8, aa=False)[0])
-        levels.append(axes.plot([], [], "--", color="0.3", linewidth=1.5, aa=False)[0])
-        axes.set(xlim=(-0.3, 5.3), ylim=(0, 1.03), ylabel=name)
+    drawn = {"test_accuracy": (accuracy, 0)} | {key: (scores, color) for key, color in SHOWN.items()}
+    for key, (axes, color) in drawn.items():
+        level = axes.plot([], [], "--", color=PALETTE[color], linewidth=1.2, aa=False)[0]
+        drawn[key] = axes.plot([], [], "o-", color=PALETTE[color], label=key, aa=False)[0], level
+    rims = accuracy.plot([], [], color=PALETTE[0], linewidth=0.8, aa=False)
+    for axes, name in ((accuracy, "test accuracy"), (scores, "two scores")):
+        axes.set(xlim=(-0.3, 5.3), ylim=(0, 1.03 if axes is accuracy else 1.4), yticks=(0, 0.5, 1), ylabel=name)
     accuracy.set_title("thin: lowest and highest of five draws\ndashed: a random network, same block", fontsize=9)
-    score.set(xlabel="dose of noise, or share shuffled or pruned", xticks=range(6))
-    score.set_xticklabels(["none", *(place.removeprefix("noise ").replace(", share ", "\n") for place in PLACES[1:])])
-    cursors = [axes.axvline(0, color="black", linewidth=1) for axes in (accuracy, score)]
+    scores.legend(handles=[drawn[key][0] for key in SHOWN], fontsize=7, ncols=2, loc="upper right")
+    scores.set(xlabel="dose of noise, or share shuffled or pruned", xticks=range(6))
+    scores.set_xticklabels(["none", *(place.removeprefix("noise ").replace(", share ", "\n") for place in PLACES[1:])])
+    cursors = [axes.axvline(0, color="black", linewidth=1) for axes in (accuracy, scores)]
 
     def move(target: str, block: int, kind: str, place: int) -> None:
         for image, number in zip(images, (0, block), strict=True):
             image.set_data(picture(damage_name(kind, place), number))
-        for line, level, rim, cursor, key in zip(lines, levels, rims, cursors, ("test_accuracy", SCORE), strict=True):
+        for key, (line, level) in drawn.items():
             runs = np.array([values(target, block, damage_name(kind, at), key) for at in range(6)])
             line.set_data(range(6), runs.mean(axis=1))
-            rim.set_data([*range(6), np.nan, *range(6)], [*runs.min(axis=1), np.nan, *runs.max(axis=1)])
             level.set_data([-0.3, 5.3], [values(target, block, "random", key).mean()] * 2)
+            if key == "test_accuracy":
+                rims[0].set_data([*range(6), np.nan, *range(6)], [*runs.min(axis=1), np.nan, *runs.max(axis=1)])
+        for cursor in cursors:
             cursor.set_xdata([place, place])
 
-    return LiveFigure(figure, moving=[*images, *rims, *lines, *levels, *cursors]), move
+    return LiveFigure(figure, moving=[*images, *rims, *(one for pair in drawn.values() for one in pair), *cursors]), move

@@ -12,8 +12,8 @@ from helpers.explorers.shell import Drawing, Explorer, Guess, LiveFigure, choice
 from helpers.plots import PALETTE
 from helpers.training import RUNS_FOLDER
 
-TARGETS = (("digits, 10 labels", "digits"), ("clothes, 20 labels", "clothing_64"))
-COUNTS = {"digits": 10, "clothing_64": 20}
+TARGETS = (("digits, 10 labels", "digits"), ("textures, 10 labels", "textures"), ("clothes, 20 labels", "clothing_64"))
+COUNTS = {"digits": 10, "textures": 10, "clothing_64": 20}
 DOSES = {"noise": (0, 0.5, 1, 2, 4, 8), "shuffle": (0, 0.1, 0.25, 0.5, 0.75, 0.9), "prune": (0, 0.1, 0.25, 0.5, 0.75, 0.9)}
 TITLES = {"noise": "noise", "shuffle": "shuffled channels", "prune": "pruning"}
 WORDS = {

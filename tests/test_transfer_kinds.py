@@ -221,3 +221,21 @@ def test_all_that_the_tool_plans_is_recorded():
     runs = load_runs("kinds")
     assert len(runs) == len(plan) and all(any(one.items() <= run.items() for run in runs) for one in plan)
     assert all(len(run["test"]) == (20 if run["arm"] == "TrAdaBoost" and run.get("film") else 10) for run in runs)
+
+
+def test_blind_whitening_is_not_told_the_classes_and_angles_forget_lengths():
+    """Arms of the recording tool, on three clouds: none of them differs where only what it must not see differs."""
+    simple = runpy.run_path(str(course.ROOT / "tools" / "record_kinds.py"))["simple"]
+    random, split = np.random.default_rng(4), Bunch()
+    for part in ("source", "train", "validation", "test"):
+        split[f"{part}_labels"] = random.integers(3, size=60)
+        split[f"{part}_features"] = random.normal(size=(60, 4)) + np.eye(4)[split[f"{part}_labels"]] * [1, 2, 3, 0]
+    other_names = Bunch(**split | {"source_labels": random.permutation(split.source_labels)})
+    longer = Bunch(**split | {"test_features": split.test_features * random.uniform(1, 9, (60, 1))})
+
+    def same(arm, one, other):
+        return simple(one, np.arange(15), arm, (0.1, 1.0), None) == simple(other, np.arange(15), arm, (0.1, 1.0), None)
+
+    assert all(same(f"blind whitening, {method}", split, other_names) for method in ("centroid", "angle", "logistic"))
+    assert same("plain, angle", split, longer) and same("whitening, angle", split, longer)
+    assert not same("plain, centroid", split, longer) and not same("whitening, centroid", split, other_names)

@@ -41,6 +41,8 @@ SHARES, STEPS = (None, 0.1, 0.3, 0.6), (50, 100, 200, 400, 800)
 PARTS = ("train", "validation", "test")
 PLAIN = ("plain, 1-NN", "plain, centroid", "plain, SVM", "plain, logistic")
 LEARNED = ("whitening, centroid", "whitening, 1-NN", "Siamese, centroid", "Siamese, 1-NN")
+COMPARED = ("plain, angle", "whitening, angle", "whitening, logistic")
+BLIND = ("blind whitening, centroid", "blind whitening, angle", "blind whitening, logistic")  # not told the source's classes
 SETTINGS = {"whitening": (0.1, 0.3, 0.6, 0.9), "Siamese": (0.0001, 0.0003, 0.001, 0.003)}  # shrinkage; learning rate
 NETWORKS = ("fine-tuned, new head", "two heads")
 STRICT = {"domain classifier": (0.1, 1.0, 10.0), "kernel mean matching": (2.0, 4.0, 10.0)}  # C of the classifier; bound
@@ -258,20 +260,24 @@ def embedding(features: np.ndarray, labels: np.ndarray, *, rate: float, seed: in
     return lambda rows: np.maximum(rows @ first[0] + first[1], 0) @ second[0] + second[1]
 
 
-def simple(split: Any, few: np.ndarray, arm: str, value: float, embed: Any) -> list[float]:
+def simple(split: Any, few: np.ndarray, arm: str, value: float | tuple[float, float], embed: Any) -> list[float]:
     """Return balanced accuracies on validation and test of an arm without steps of its own."""
+    shrinkage, strength = value if isinstance(value, tuple) else (value, value)
     view, method = arm.rpartition(", ")[::2]
     rows, labels = {name: split[f"{name}_features"] for name in PARTS}, split.train_labels[few]
-    if view == "whitening":
-        matrix = kinds.whitening(split.source_features, split.source_labels, shrinkage=value)
+    if view.endswith("whitening"):
+        told = split.source_labels * (view == "whitening")
+        matrix = kinds.whitening(split.source_features, told, shrinkage=shrinkage)
         rows = {name: some @ matrix for name, some in rows.items()}
     if view == "Siamese":
         rows = {name: embed(some) for name, some in rows.items()}
-    if method == "centroid":
+    if method == "angle":
+        rows = {name: some / np.linalg.norm(some, axis=1, keepdims=True) for name, some in rows.items()}
+    if method in ("centroid", "angle"):
         answers = [kinds.nearest_centroid(rows["train"][few], labels, rows[name]) for name in PARTS[1:]]
     else:
-        logistic = LogisticRegression(C=value, max_iter=500)
-        model = {"1-NN": KNeighborsClassifier(1), "logistic": logistic, "SVM": SVC(C=10 * value)}[method]
+        logistic = LogisticRegression(C=strength, max_iter=500)
+        model = {"1-NN": KNeighborsClassifier(1), "logistic": logistic, "SVM": SVC(C=10 * strength)}[method]
         with threadpool_limits(1):
             model.fit(rows["train"][few], labels)
             answers = [model.predict(rows[name]) for name in PARTS[1:]]
@@ -282,7 +288,9 @@ def new_classes(name: str, labels_per_class: int, arm: str) -> dict[str, Any]:
     """Return one record of the ten splits into classes of the source and classes never seen."""
     splits, found = unseen(name), []
     few = [take_per_class(split.train_labels, labels_per_class=labels_per_class) for split in splits]
-    values = SETTINGS.get(arm.partition(",")[0], STRENGTHS if arm.endswith(("logistic", "SVM")) else (1.0,))
+    strengths = STRENGTHS if arm.endswith(("logistic", "SVM")) else (1.0,)
+    values = SETTINGS.get(arm.partition(",")[0].removeprefix("blind "), strengths)
+    values = list(itertools.product(values, strengths)) if arm.endswith("whitening, logistic") else values
     if arm in NETWORKS:
         values = [(rate, steps) for rate in RATES for steps in STEPS[:-1]]
         found = [course for rate in RATES for course in tuned_on_few(name, splits, few, arm, rate)]
@@ -333,7 +341,7 @@ def plan() -> Iterator[dict[str, Any]]:
     both, nets = ("target only", "source only", *WEIGHTED), ("two heads", "fine-tuned, head kept", "fine-tuned, new head")
     arms = [("logistic", arm) for arm in (*both, "ink", "TrAdaBoost")] + [("svm", arm) for arm in ("target only", "pooled")]
     arms += [("network", arm) for arm in (*both, *nets, "frozen, new head", "random, frozen")]
-    unseen_arms = [(name, arm) for name in ("digits", "clothes") for arm in (*PLAIN, *LEARNED, *NETWORKS)]
+    unseen_arms = [(name, arm) for name in ("digits", "clothes") for arm in (*PLAIN, *LEARNED, *NETWORKS, *COMPARED, *BLIND)]
     unseen_arms += [(f"clothes, {view}", arm) for view in ("pixels", "colours") for arm in PLAIN]
     film = ("target only", "pooled, share tuned", "kernel mean matching", "agreement", *nets)
 

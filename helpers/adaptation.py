@@ -84,33 +84,33 @@ def scale_alike(source: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
 
 
 def standardise_each(
-    source: np.ndarray, target: np.ndarray, *, deviation: bool = True, pool: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+    source: np.ndarray, target: np.ndarray, *more: np.ndarray, deviation: bool = True
+) -> tuple[np.ndarray, ...]:
     """Return source and target, each with mean 0 and deviation 1 in every dimension; both get statistics of their own.
 
-    With `deviation=False` the means alone are moved. The target's statistics are those of `pool`, or its own without it.
+    With `deviation=False` the means alone are moved. `more` of the target, such as its test images, is moved as `target` is.
+    A dimension whose deviation is below 1e-7 becomes 0.
     """
-    pool = target if pool is None else pool
-    _check(source, target, pool)
+    _check(source, target, *more)
+    middle, spread = target.mean(axis=0, dtype="float64"), target.std(axis=0, dtype="float64")
+    moved = [rows - middle for rows in (target, *more)]
     if not deviation:
-        return source - source.mean(axis=0, dtype="float64"), target - pool.mean(axis=0, dtype="float64")
-    spread = pool.std(axis=0, dtype="float64")
-    moved = (target - pool.mean(axis=0, dtype="float64")) * (spread > 1e-7) / np.where(spread > 1e-7, spread, 1)
-    return standardise(source), moved
+        return source - source.mean(axis=0, dtype="float64"), *moved
+    return standardise(source), *(rows * (spread > 1e-7) / np.where(spread > 1e-7, spread, 1) for rows in moved)
 
 
-def coral(source: np.ndarray, target: np.ndarray, *, ridge: float = 1.0) -> np.ndarray:
-    """Return the source with the target's mean and covariance (CORAL; Sun, Feng and Saenko, 2016); the target stays.
+def coral(source: np.ndarray, target: np.ndarray, *more: np.ndarray, ridge: float = 1.0) -> tuple[np.ndarray, ...]:
+    """Return source and target around 0, the source with the target's covariance (CORAL; Sun, Feng and Saenko, 2016).
 
     The centred source is multiplied by Cs^(-1/2) Ct^(1/2), with `ridge` added to the diagonal of both covariances, in the
-    squared units of the features: without it, few images of many dimensions cannot be whitened. Then the target's mean is
-    added. What matches exactly are the covariances with their ridge, as far as the source has them.
+    squared units of the features: without it, few images of many dimensions cannot be whitened. The target is centred, and
+    `more` of it by the same mean. What matches exactly are the covariances with their ridge.
     """
-    _check(source, target)
+    _check(source, target, *more)
     if ridge < 0:
         raise ValueError(f"ridge is {ridge}; give 0 or more.")
-    moved = (source - source.mean(axis=0, dtype="float64")) @ _power(source, ridge, -0.5) @ _power(target, ridge, 0.5)
-    return moved + target.mean(axis=0, dtype="float64")
+    centred = standardise_each(source, target, *more, deviation=False)
+    return centred[0] @ _power(source, ridge, -0.5) @ _power(target, ridge, 0.5), *centred[1:]
 
 
 def _power(rows: np.ndarray, ridge: float, exponent: float) -> np.ndarray:
@@ -122,25 +122,19 @@ def _power(rows: np.ndarray, ridge: float, exponent: float) -> np.ndarray:
     return vectors * np.maximum(values, 0) ** exponent @ vectors.T
 
 
-def align_subspaces(
-    source: np.ndarray, target: np.ndarray, *, dimensions: int, pool: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def align_subspaces(source: np.ndarray, target: np.ndarray, *more: np.ndarray, dimensions: int) -> tuple[np.ndarray, ...]:
     """Return both in so many dimensions: principal axes of the source, turned to those of the target (Fernando, 2013).
 
-    Each is centred and multiplied by its own axes, S and T (d, dimensions); the source then by M = S' T. The target's mean
-    and axes are those of `pool`, or its own without it. With all dimensions, this only moves means, and turns both alike.
+    Each is centred and multiplied by its own axes, S and T (d, dimensions); the source then by M = S' T. `more` of the
+    target goes the target's way. With all dimensions, this only moves the means, and turns both clouds alike.
     """
-    pool = target if pool is None else pool
-    _check(source, target, pool)
-    most = min(source.shape[1], len(source), len(pool))
+    _check(source, target, *more)
+    most = min(source.shape[1], len(source), len(target))
     if not 1 <= dimensions <= most:
         raise ValueError(f"dimensions is {dimensions}; with these images give 1 to {most}.")
-    middles = [rows.mean(axis=0, dtype="float64") for rows in (source, pool)]
-    own, wanted = (
-        np.linalg.svd(rows - middle, full_matrices=False)[2][:dimensions].T
-        for rows, middle in zip((source, pool), middles, strict=True)
-    )
-    return (source - middles[0]) @ own @ (own.T @ wanted), (target - middles[1]) @ wanted
+    centred = standardise_each(source, target, *more, deviation=False)
+    own, wanted = (np.linalg.svd(rows, full_matrices=False)[2][:dimensions].T for rows in centred[:2])
+    return centred[0] @ own @ (own.T @ wanted), *(rows @ wanted for rows in centred[1:])
 
 
 def fit_weighted(features: np.ndarray, labels: np.ndarray, *, few: int = 0, strength: float = 0.1) -> LogisticRegression:
@@ -213,8 +207,8 @@ def draw_domains(*, run: int = 0, labels_per_class: int = 1) -> Bunch:
     """Return one run's digits, rows of 64 pixels from 0 to 1: MNIST as the source, UCI's digits as the target.
 
     `source_` has 1,000 images and labels and `source_validation_` 500; `pool_` has 1,000 of the target, whose labels only an
-    oracle or the bound may see, and `test_` 600. `few` are the places in the pool of `labels_per_class` of each class: what
-    one could have labelled by hand. No digit is in two parts; every run draws all anew; fewer labels lie inside more.
+    oracle or the bound may see, and `test_` 600. `few_` has `labels_per_class` of each class out of the pool, at the places
+    `few`: what one could have labelled by hand. Otherwise no digit is in two parts; every run draws all anew.
     """
     from sklearn.utils import Bunch
 
@@ -228,6 +222,7 @@ def draw_domains(*, run: int = 0, labels_per_class: int = 1) -> Bunch:
         task[f"{part}_images"] = pair[f"{name}_images"].reshape(-1, 64)[places]
         task[f"{part}_labels"] = pair[f"{name}_labels"][places]
     task.few = take_per_class(task.pool_labels, labels_per_class=labels_per_class, seed=run)
+    task.few_images, task.few_labels = task.pool_images[task.few], task.pool_labels[task.few]
     return task
 
 

@@ -2,7 +2,7 @@
 
 The fourteen modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook,
 `diagnostics` looks at a learner's own program, `_machinery` is what nobody has to open. Importing this package is cheap: a
-name brings its module when it is asked for, and TensorFlow is imported where it is used; what is done here has to come first.
+name brings its module when it is asked for, and TensorFlow is imported where it is used. What is done here comes first.
 """
 
 import os

@@ -203,8 +203,8 @@ def draw_pool(labels: np.ndarray, *, shares: np.ndarray, count: int, seed: int =
     return np.concatenate([order[labels[order] == label][:number] for label, number in enumerate(wanted)])
 
 
-def draw_domains(*, run: int = 0, labels_per_class: int = 1) -> Bunch:
-    """Return one run's digits, rows of 64 pixels from 0 to 1: MNIST as the source, UCI's digits as the target.
+def draw_domains(*, run: int = 0, labels_per_class: int = 1, target: str = "uci") -> Bunch:
+    """Return one run's digits, rows of 64 pixels from 0 to 1: MNIST as source, UCI's as target (or "mnist": no shift).
 
     `source_` has 1,000 images and labels and `source_validation_` 500; `pool_` has 1,000 of the target, whose labels only an
     oracle or the bound may see, and `test_` 600. `few_` has `labels_per_class` of each class out of the pool, at the places
@@ -214,11 +214,12 @@ def draw_domains(*, run: int = 0, labels_per_class: int = 1) -> Bunch:
 
     pair, random = _pair(), np.random.default_rng([100, run])
     mnist, uci = (random.permutation(len(labels)) for labels in (pair.mnist_labels, pair.uci_labels))
-    chosen = {"source": mnist[:SOURCE], "source_validation": mnist[SOURCE : SOURCE + VALIDATION]}
-    chosen |= {"pool": uci[:POOL], "test": uci[POOL : POOL + TEST]}
+    theirs, used = uci if target == "uci" else mnist[SOURCE + VALIDATION :], SOURCE + VALIDATION
+    chosen = {"source": mnist[:SOURCE], "source_validation": mnist[SOURCE:used]}
+    chosen |= {"pool": theirs[:POOL], "test": theirs[POOL : POOL + TEST]}
     task = Bunch()
     for part, places in chosen.items():
-        name = "mnist" if part.startswith("source") else "uci"
+        name = "mnist" if part.startswith("source") else target
         task[f"{part}_images"] = pair[f"{name}_images"].reshape(-1, 64)[places]
         task[f"{part}_labels"] = pair[f"{name}_labels"][places]
     task.few = take_per_class(task.pool_labels, labels_per_class=labels_per_class, seed=run)
@@ -229,7 +230,8 @@ def draw_domains(*, run: int = 0, labels_per_class: int = 1) -> Bunch:
 def _check(*rows: np.ndarray) -> None:
     """Raise ValueError where features are not rows of the same dimensions, two at least, and all finite."""
     shapes = [np.shape(one) for one in rows]
-    if any(len(shape) != 2 or shape[0] < 2 or shape[1] != shapes[0][-1] for shape in shapes):
+    few = any(shape[0] < 2 for shape in shapes[:2] if shape)
+    if few or any(len(shape) != 2 or shape[1] != shapes[0][-1] for shape in shapes):
         raise ValueError(f"features of shapes {shapes}: give images x dimensions, two images at least, dimensions alike.")
     if not all(np.isfinite(one).all() for one in rows):
         raise ValueError("some features are no finite numbers: look for NaN before adapting.")

@@ -192,6 +192,10 @@ def test_the_domains_share_no_digit():
     again = adaptation.draw_domains(run=3, labels_per_class=1)
     np.testing.assert_array_equal(again.test_images, task.test_images)
     assert set(again.few) < set(task.few)
+    near = adaptation.draw_domains(run=3, target="mnist")
+    np.testing.assert_array_equal(near.source_images, task.source_images)
+    rows = [set(map(bytes, near[f"{part}_images"])) for part in ("source", "pool", "test")]
+    assert not rows[0] & rows[1] and not rows[0] & rows[2] and not rows[1] & rows[2]
     assert (adaptation.draw_domains(run=4).test_images != task.test_images).any()
 
 

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import SVC
 from sklearn.utils import Bunch
 from threadpoolctl import threadpool_limits
@@ -56,9 +56,7 @@ MAPS: dict[str, Callable] = {
     "standardise": adaptation.standardise_each,
     "CORAL": lambda *rows, ridge: adaptation.coral(*adaptation.scale_alike(*rows), ridge=ridge),
     "standardise, CORAL": lambda *rows, ridge: adaptation.coral(*adaptation.standardise_each(*rows), ridge=ridge),
-    "subspaces": lambda *rows, dimensions: adaptation.align_subspaces(
-        *adaptation.standardise_each(*rows), dimensions=dimensions
-    ),
+    "subspaces": lambda *rows, **size: adaptation.align_subspaces(*adaptation.standardise_each(*rows), **size),
     "length": lambda *rows: adaptation.scale_alike(*(row / np.linalg.norm(row, axis=1, keepdims=True) for row in rows)),
     "two numbers": lambda *rows: [(row - row.mean()) / row.std() for row in rows],
 }
@@ -70,17 +68,22 @@ def clothes() -> Bunch:
     return load_clothing()
 
 
+def clothing_images(shift: str, part: str) -> np.ndarray:
+    """Return the photographs of a part behind a shift."""
+    if shift == "none":
+        return clothes()[f"{part}_images"]
+    how = {"dose": adaptation.DOSES[shift], "seed": PARTS.index(part)}
+    return adaptation.shift_images(clothes()[f"{part}_images"], kind=shift, **how)
+
+
 @cache
 def clothing_rows(shift: str, part: str, view: str) -> np.ndarray:
     """Return what a part looks like behind a shift: features of block 4, or "pixels", "colours", or matched pixels."""
-    images = clothes()[f"{part}_images"]
-    if shift != "none":
-        images = adaptation.shift_images(images, kind=shift, dose=adaptation.DOSES[shift], seed=PARTS.index(part))
+    images = clothing_images(shift, part)
     if view == "matched":  # each colour gets the mean and the deviation that it has in unshifted photographs
-        wanted = clothes().train_images.reshape(-1, 3).astype("float32")
-        have = adaptation.shift_images(clothes().train_images, kind=shift, dose=adaptation.DOSES[shift]).reshape(-1, 3)
-        scale = wanted.std(axis=0) / have.std(axis=0)
-        images = np.clip((images - have.mean(axis=0)) * scale + wanted.mean(axis=0), 0, 255).round().astype("uint8")
+        near, far = (clothing_images(of, "train").reshape(-1, 3).astype("float32") for of in ("none", shift))
+        images = (images - far.mean(axis=0)) / far.std(axis=0) * near.std(axis=0) + near.mean(axis=0)
+        images = np.clip(images.round(), 0, 255).astype("uint8")
     if view in ("pixels", "colours"):
         return small_pixels(images) if view == "pixels" else colour_numbers(images)
     return extract_features(images, base_model=load_vgg16(input_shape=images.shape[1:]), layers="block4_pool")
@@ -138,24 +141,16 @@ def judge(data: str, task: Bunch, fit: Callable, moved: tuple) -> dict[str, floa
 def without_labels(data: str, shift: str, arm: str, pool: str) -> dict[str, Any]:
     """Return the test accuracies of an arm by each rule of choice; `test` is by the rule "source"."""
     arm, _, trained = arm.partition(" + ")
-    view = {"bound": "bound", "pixels matched": "matched"}.get(arm, "")
-    move = MAPS.get(arm, MAPS["source only"])
-    tried, kept = [], []
-    for setting in SETTINGS.get(arm, [{}]):
-        values = [{"threshold": threshold} for threshold in (0.5, 0.7, 0.9, 0.99)] if trained else [{"C": one} for one in C]
-        for value in values:
-            kept.append(setting | value)
-            tried.append([])
+    view, move = {"bound": "bound", "pixels matched": "matched"}.get(arm, ""), MAPS.get(arm, MAPS["source only"])
+    values = [{"threshold": one} for one in (0.5, 0.7, 0.9, 0.99)] if trained else [{"C": one} for one in C]
+    settings = list(itertools.product(SETTINGS.get(arm, [{}]), values))
+    tried: list[list] = [[] for _ in settings]
     for run in RUNS:
         task = domains(data, shift, run=run, pool=pool, view=view)
-        for place, setting in enumerate(kept):
-            outer = {key: some for key, some in setting.items() if key not in ("C", "threshold")}
-            fit = partial(_plain, strength=setting.get("C", 0.1))
-            if trained:
-                fit = partial(adaptation.self_train, threshold=setting["threshold"])
-            moved = tuple(move(task.source, task.pool, task.test, **outer))
-            tried[place].append(judge(data, task, fit, moved))
-    return chosen_by_rules(tried, kept)
+        for found, (of_map, of_fit) in zip(tried, settings, strict=True):
+            fit = partial(adaptation.self_train, **of_fit) if trained else partial(_plain, strength=of_fit["C"])
+            found.append(judge(data, task, fit, tuple(move(task.source, task.pool, task.test, **of_map))))
+    return chosen_by_rules(tried, [one | other for one, other in settings])
 
 
 def _plain(rows: np.ndarray, labels: np.ndarray, _: np.ndarray, *, strength: float) -> Any:
@@ -204,17 +199,10 @@ def baseline(data: str, shift: str, arm: str) -> dict[str, Any]:
             continue
         source, test = adaptation.scale_alike(task.source, task.test)
         with threadpool_limits(1):
-            folds = StratifiedKFold(3, shuffle=True, random_state=0)
-            tuned = {one: _svm_score(source, task.source_labels, folds, one) for one in (1.0, 10.0, 100.0)}
-            chosen.append({"C": max(tuned, key=tuned.get)})
-            model = SVC(C=chosen[-1]["C"]).fit(source, task.source_labels)
+            model = GridSearchCV(SVC(), {"C": [1.0, 10.0, 100.0]}, cv=3).fit(source, task.source_labels)
+        chosen.append(model.best_params_)
         tests.append(score(data, task.test_labels, model.predict(test)))
     return {"chosen": chosen, "test": [round(value, 4) for value in tests]}
-
-
-def _svm_score(rows: np.ndarray, labels: np.ndarray, folds: StratifiedKFold, strength: float) -> float:
-    parts = folds.split(rows, labels)
-    return np.mean([SVC(C=strength).fit(rows[a], labels[a]).score(rows[b], labels[b]) for a, b in parts])
 
 
 @cache
@@ -307,10 +295,7 @@ def plan() -> Iterator[dict[str, Any]]:
     yield from ask("clothes", ("none", "noise"), clear, pools=SHARES)
     yield from ask("clothes", MAIN, more)
     yield from ask("clothes", MAIN, labelled, labels=(1, 5))
-    yield from (
-        {"data": "digits", "shift": "scanner", "arm": arm, "labels_per_class": labels, "pool": "all", "film": True}
-        for arm, labels in itertools.product((*clear[1:], "subspaces"), (0, 1, 5))
-    )
+    yield from ask("film", near[1:], (*clear[1:], "subspaces"), labels=(0, 1, 5))
     yield from ask("clothes", ("noise",), clear[1:], pools=("10", "25", "50", "100", "200"))
     yield from ask("digits", near[1:], clear[1:], pools=("10", "25", "50", "100", "200"))
     yield from ask("clothes", ("noise", "blur"), learned[::2])
@@ -328,12 +313,12 @@ def read() -> list[dict[str, Any]]:
 
 def find(**wanted: Any) -> dict[str, Any]:
     """Return the record that is wanted."""
-    return next(run for run in read() if wanted.items() <= run.items() and "film" not in run)
+    return next(run for run in read() if wanted.items() <= run.items())
 
 
-def act(data: str, shift: str, arm: str, labels_per_class: int, pool: str, *, more: bool = False) -> dict[str, Any]:
-    """Return one record; `more` is whether it is for the film."""
-    if more:
+def act(data: str, shift: str, arm: str, labels_per_class: int, pool: str) -> dict[str, Any]:
+    """Return one record."""
+    if data == "film":
         return film(arm, labels_per_class)
     if labels_per_class:
         return with_labels(data, shift, arm, labels_per_class)
@@ -346,16 +331,16 @@ def act(data: str, shift: str, arm: str, labels_per_class: int, pool: str, *, mo
 
 def record(until: float) -> None:
     """Record what is missing, one line of the file after the other, until then."""
-    versions = {package: importlib.metadata.version(package) for package in ("numpy", "scikit-learn", "keras")}
-    recorded = versions | {"date": time.strftime("%Y-%m-%d"), "first and last run": [RUNS[0], RUNS[-1]], "DANN steps": STEPS}
+    recorded = {package: importlib.metadata.version(package) for package in ("numpy", "scikit-learn", "keras")}
+    recorded |= {"date": time.strftime("%Y-%m-%d"), "first and last run": [RUNS[0], RUNS[-1]], "DANN steps": STEPS}
     for asked in plan():
         runs = read()
-        if any(asked.items() <= run.items() and ("film" in asked) == ("film" in run) for run in runs):
+        if any(asked.items() <= run.items() for run in runs):
             continue
         if time.monotonic() > until:
             break
         begin = time.perf_counter()
-        found = act(**{key: value for key, value in asked.items() if key != "film"}, more="film" in asked)
+        found = act(**asked)
         seconds = round(time.perf_counter() - begin, 1)
         print(*asked.values(), f"{np.mean(found['test']):.3f}, {seconds} s", flush=True)
         write_runs(PATH, recorded=recorded, runs=[*runs, asked | found | {"seconds": seconds}])

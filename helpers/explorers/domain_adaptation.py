@@ -89,8 +89,6 @@ def clouds_explorer() -> Explorer:
         mean, low, high = paired_interval(values[stop])
         bar.set_data([strength, strength], [low, high])
         dot.set_data([strength], [mean])
-        for artist in (bar, dot):
-            artist.set_color(PALETTE[2 + LABELS.index(labels_per_class)])
         means, covariances = apart(method, stop)
         return live, (
             f"{method}, {strength:.0%} of the way: the means are {means:.0%} as far apart as before, the covariances "
@@ -98,16 +96,13 @@ def clouds_explorer() -> Explorer:
             f"{high:.2f}, ten runs); before anything moved it was {values[0].mean():.2f}."
         )
 
-    before, after = recorded("CORAL", 0)[0].mean(), paired_interval(recorded("CORAL", 0)[-1])
+    before, (mean, low, high) = recorded("CORAL", 0)[0].mean(), paired_interval(recorded("CORAL", 0)[-1])
     question = (
         f"Without labels of the target, {before:.2f} are right before anything moves. CORAL goes all the way: mean and "
         "covariance match, but for the ridge. What is the accuracy then?"
     )
-    guess = Guess(
-        question,
-        choice("my guess", [(f"{value / 20:.2f}", value) for value in range(6, 21)], value=10),
-        f"{after[0]:.2f} ({after[1]:.2f} to {after[2]:.2f})",
-    )
+    options = [(f"{value / 20:.2f}", value) for value in range(6, 21)]
+    guess = Guess(question, choice("my guess", options, value=10), f"{mean:.2f} ({low:.2f} to {high:.2f})")
     controls = {
         "method": choice("method", list(METHODS), kind="menu"),
         "labels_per_class": choice("labels per class", LABELS),
@@ -137,5 +132,5 @@ def _figure(method: str) -> LiveFigure:
         )
     right.set(xlim=(-0.04, 1.04), ylim=(0.2, 1), xlabel="part of the way", ylabel="test accuracy, ten runs")
     right.legend(loc="lower right", fontsize=8)
-    bar = right.plot([], [], linewidth=3)[0]
-    return LiveFigure(figure, moving=[*dots, *names, bar, right.plot([], [], "o", markersize=7)[0]])
+    bar = right.plot([], [], "k", linewidth=2)[0]
+    return LiveFigure(figure, moving=[*dots, *names, bar, right.plot([], [], "ko", markersize=6)[0]])

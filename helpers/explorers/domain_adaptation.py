@@ -92,7 +92,7 @@ def clouds_explorer() -> Explorer:
         means, covariances = apart(method, stop)
         return live, (
             f"{method}, {strength:.0%} of the way: the means are {means:.0%} as far apart as before, the covariances "
-            f"{covariances:.0%}. Test accuracy with {labels_per_class} labels per class {mean:.2f} ({low:.2f} to "
+            f"{covariances:.0%}. Test accuracy with {_per_class(labels_per_class)} {mean:.2f} ({low:.2f} to "
             f"{high:.2f}, ten runs); before anything moved it was {values[0].mean():.2f}."
         )
 
@@ -111,6 +111,10 @@ def clouds_explorer() -> Explorer:
     return Explorer(draw, controls, name="Can one cloud become the other?", guess=guess)
 
 
+def _per_class(count: int) -> str:
+    return f"{count or 'no'} label{'s' * (count != 1)} per class"
+
+
 def _figure(method: str) -> LiveFigure:
     """Return the figure of a method, in which dots, ten digits of each cloud and one measured point move."""
     figure = Figure(figsize=(8.4, 3.6), layout="constrained")
@@ -120,7 +124,7 @@ def _figure(method: str) -> LiveFigure:
     edge = 0.04 * (high - low)
     left.set(xlim=(low[0] - edge[0], high[0] + edge[0]), ylim=(low[1] - edge[1], high[1] + edge[1]), xticks=[], yticks=[])
     left.set(xlabel="first axis of both clouds", ylabel="second axis")
-    left.set_title(f"MNIST (blue) and UCI (orange): {SHOWN} dots,\nand the middle of each digit", fontsize=9)
+    left.set_title(f"MNIST (blue) and UCI (orange): {SHOWN} dots each,\nand the middle of each digit", fontsize=9)
     looks = {"linestyle": "none", "marker": "s", "markersize": 2.2, "markeredgewidth": 0, "alpha": 0.6, "antialiased": False}
     dots = [left.plot([], [], color=PALETTE[cloud], **looks)[0] for cloud in (0, 1)]
     texts = {"ha": "center", "va": "center", "fontsize": 10, "weight": "bold", "clip_on": True}

@@ -54,6 +54,7 @@ MAPS: dict[str, Callable] = {
     "source only": adaptation.scale_alike,
     "mean": lambda *rows: adaptation.standardise_each(*adaptation.scale_alike(*rows), deviation=False),
     "standardise": adaptation.standardise_each,
+    "source statistics": lambda source, *rows: adaptation.standardise_each(source, source, *rows)[1:],  # a control: no pool
     "CORAL": lambda *rows, ridge: adaptation.coral(*adaptation.scale_alike(*rows), ridge=ridge),
     "standardise, CORAL": lambda *rows, ridge: adaptation.coral(*adaptation.standardise_each(*rows), ridge=ridge),
     "subspaces": lambda *rows, **size: adaptation.align_subspaces(*adaptation.standardise_each(*rows), **size),
@@ -168,10 +169,10 @@ def with_labels(data: str, shift: str, arm: str, labels_per_class: int) -> dict[
         task = domains(data, shift, run=run, labels_per_class=labels_per_class)
         outer = {key: value for key, value in setting.items() if key != "C"}
         source, pool, test = MAPS[base](task.source, task.pool, task.test, **outer)
-        rows, labels, few = pool[task.few], task.pool_labels[task.few], len(task.few)
+        rows, labels, few = pool[task.few], task.pool_labels[task.few], 0
         if arm != "target only":
-            rows, labels = np.concatenate([source, rows]), np.concatenate([task.source_labels, labels])
-        model = adaptation.fit_weighted(rows, labels, few=0 if arm == "target only" else few, strength=setting["C"])
+            few, rows, labels = len(rows), np.concatenate([source, rows]), np.concatenate([task.source_labels, labels])
+        model = adaptation.fit_weighted(rows, labels, few=few, strength=setting["C"])
         tests.append(score(data, task.test_labels, model.predict(test)))
     return {"chosen": plain, "test": [round(value, 4) for value in tests]}
 
@@ -263,11 +264,10 @@ def film(arm: str, labels_per_class: int) -> dict[str, Any]:
         task = domains("digits", "scanner", run=run, labels_per_class=labels_per_class or 1)
         for stop in range(21):
             source, pool, test = part_of_the_way(arm, stop / 20, task.source, task.pool, task.test)
-            rows, labels, few = source, task.source_labels, len(task.few) if labels_per_class else 0
-            if few:
-                rows, labels = np.concatenate([rows, pool[task.few]]), np.concatenate([labels, task.pool_labels[task.few]])
-            answers = adaptation.fit_weighted(rows, labels, few=few).predict(test)
-            tests[stop, place] = score("digits", task.test_labels, answers)
+            few = task.few[: 10 * labels_per_class]
+            labels = np.concatenate([task.source_labels, task.pool_labels[few]])
+            model = adaptation.fit_weighted(np.concatenate([source, pool[few]]), labels, few=len(few))
+            tests[stop, place] = model.score(test, task.test_labels)
     return {"chosen": {}, "test": tests.round(4).tolist()}
 
 
@@ -282,10 +282,12 @@ def plan() -> Iterator[dict[str, Any]]:
     more = ("standardise, CORAL", "subspaces", "length", "bound")
     learned = tuple(f"{arm} + self-training" for arm in ("source only", "mean", "standardise"))
     labelled = few + tuple(f"{arm} + labels" for arm in clear)
-    yield from ask("digits", near[1:], (*clear, *more[:2], "two numbers", *more[2:], *learned, "DANN", "DANN twin"))
+    yield from ask(
+        "digits", near[1:], (*clear, "source statistics", *more[:2], "two numbers", *more[2:], *learned, "DANN", "DANN twin")
+    )
     yield from ask("digits", near[1:], labelled, labels=(1, 2, 5))
     yield from ask("digits", near[1:], ("clusters, pixels", "clusters, source network"), labels=(1, 2, 5))
-    yield from ask("clothes", ("none", *MAIN), clear)
+    yield from ask("clothes", ("none", *MAIN), (*clear, "source statistics"))
     yield from ask("clothes", ("none", *MAIN), ("clusters, features", *labelled), labels=(1, 2, 5))
     yield from ask("clothes", ("none", "noise"), clear, pools=SHARES)
     yield from ask("digits", near, clear, pools=SHARES)

@@ -131,10 +131,8 @@ def _figure(method: str) -> LiveFigure:
     names = [left.text(0, 0, str(digit), color=PALETTE[cloud], **texts) for cloud in (0, 1) for digit in range(10)]
     strengths = np.arange(STOPS) / (STOPS - 1)
     for color, count in zip(PALETTE[2:5], LABELS, strict=True):
-        right.plot(
-            strengths, recorded(method, count).mean(axis=1), color=color, linewidth=1, label=f"{count} labels per class"
-        )
-    right.set(xlim=(-0.04, 1.04), ylim=(0.2, 1), xlabel="part of the way", ylabel="test accuracy, ten runs")
+        right.plot(strengths, recorded(method, count).mean(axis=1), color=color, linewidth=1, label=_per_class(count))
+    right.set(xlim=(-0.04, 1.04), ylim=(0.45, 0.9), xlabel="part of the way", ylabel="test accuracy, ten runs")
     right.legend(loc="lower right", fontsize=8)
     bar = right.plot([], [], "k", linewidth=2)[0]
     return LiveFigure(figure, moving=[*dots, *names, bar, right.plot([], [], "ko", markersize=6)[0]])

@@ -1,11 +1,14 @@
 """The methods of notebook 10 on cases with known answers, most of them worked by hand."""
 
+import runpy
 from itertools import islice
 
+import course
 import numpy as np
 import pytest
 
 from helpers import adaptation, networks
+from helpers.training import load_runs
 
 CLOUD = np.array([[1.0, 0], [-1, 0], [0, 2], [0, -2]])
 OTHER = np.array([[2.0, 0], [-2, 0], [0, 1], [0, -1]])
@@ -294,3 +297,28 @@ def test_the_numpy_network_is_the_keras_one():
             wanted = model.get_layer(name).get_weights()
             np.testing.assert_allclose(weight[0], wanted[0], atol=2e-4)
             np.testing.assert_allclose(bias[0, 0], wanted[1], atol=2e-4)
+
+
+def test_all_that_the_tool_plans_is_recorded():
+    tool = runpy.run_path(str(course.ROOT / "tools" / "record_adaptation.py"))
+    plan, runs = list(tool["plan"]()), load_runs("adaptation")
+    assert len(runs) == len(plan) and all(any(one.items() <= run.items() for run in runs) for one in plan)
+    assert all(len(run["test"]) == (21 if run["data"] == "film" else 10) for run in runs)
+
+
+def test_the_oracle_is_never_beaten_and_the_rule_is_one_of_the_four():
+    for run in load_runs("adaptation"):
+        if "by" in run:
+            assert run["test"] == run["by"]["reverse" if run["arm"].startswith("DANN") else "source"]
+            assert all((np.array(run["by"]["oracle"]) >= run["by"][rule]).all() for rule in ("source", "entropy", "reverse"))
+
+
+@pytest.mark.parametrize("arm", ["source only", "mean", "standardise"])
+def test_a_record_of_digits_is_measured_again(arm):
+    (record,) = load_runs("adaptation", data="digits", shift="scanner", arm=arm, labels_per_class=0, pool="all")
+    task = adaptation.draw_domains(run=300)
+    rows = adaptation.scale_alike(task.source_images, task.pool_images, task.test_images)
+    if arm != "source only":
+        rows = adaptation.standardise_each(*rows, deviation=arm == "standardise")
+    model = adaptation.fit_weighted(rows[0], task.source_labels, strength=record["chosen"][0]["C"])
+    assert record["test"][0] == pytest.approx(model.score(rows[2], task.test_labels), abs=0.01)

@@ -187,8 +187,9 @@ def name_clusters(
 ) -> tuple[KMeans, np.ndarray]:
     """Return k-means of the features, and each cluster's name (clusters,): the label of the one image nearest its middle."""
     from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
-    with THREADS.limit(limits=1):
+    with threadpool_limits(1):  # THREADS does not know those of scikit-learn
         fitted = KMeans(clusters, n_init=10, random_state=seed).fit(features)
         return fitted, labels[fitted.transform(features).argmin(axis=0)]
 

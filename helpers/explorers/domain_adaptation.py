@@ -133,6 +133,6 @@ def _figure(method: str) -> LiveFigure:
     for color, count in zip(PALETTE[2:5], LABELS, strict=True):
         right.plot(strengths, recorded(method, count).mean(axis=1), color=color, linewidth=1, label=_per_class(count))
     right.set(xlim=(-0.04, 1.04), ylim=(0.45, 0.9), xlabel="part of the way", ylabel="test accuracy, ten runs")
-    right.legend(loc="lower right", fontsize=8)
+    right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=7, columnspacing=1, handlelength=1)
     bar = right.plot([], [], "k", linewidth=2)[0]
     return LiveFigure(figure, moving=[*dots, *names, bar, right.plot([], [], "ko", markersize=6)[0]])

@@ -171,7 +171,8 @@ def chosen_by_rules(tried: list, settings: list, rule: str = "source") -> dict[s
 def with_labels(data: str, shift: str, arm: str, labels_per_class: int) -> dict[str, Any]:
     """Return test accuracies with a few labels of the target: "target only", or an arm with them, worth half of all."""
     base, tests = arm.removesuffix(" + labels").replace("target only", "source only"), []
-    plain = find(data=data, shift=shift, arm=base, labels_per_class=0, pool="all")["chosen"]
+    wanted = {"data": data, "shift": shift, "arm": base, "labels_per_class": 0, "pool": "all"}
+    plain = next(run["chosen"] for run in read() if wanted.items() <= run.items())
     for run, setting in zip(RUNS, plain, strict=True):
         task = domains(data, shift, run=run, labels_per_class=labels_per_class)
         outer = {key: value for key, value in setting.items() if key != "C"}
@@ -228,50 +229,46 @@ def source_network() -> Any:
     return networks.train(networks.build_weights(seeds=RUNS), images, labels, steps=400, learning_rate=0.003).weights
 
 
-def dann_stack(shift: str, view: str, pool: str) -> tuple[np.ndarray, ...]:
+@cache
+def dann_stack(view: str) -> tuple[np.ndarray, ...]:
     """Return source, pool, test and validation (runs, n, 64), and labels of all but the pool; `view`: "mean", or as is."""
     stacked = []
     for run in RUNS:
-        task = domains("digits", shift, run=run, pool=pool)
-        source, target, test, validation = adaptation.scale_alike(task.source, task.pool, task.test, task.validation[0])
+        task, each = domains("digits", "scanner", run=run), partial(adaptation.standardise_each, deviation=False)
+        rows = adaptation.scale_alike(task.source, task.pool, task.test, task.validation[0])
         if view:
-            each = partial(adaptation.standardise_each, deviation=view == "standardise")
-            validation = each(target, source, validation)[2]
-            source, target, test = each(source, target, test)
-        own = [rows.astype("float32") for rows in (source, target, test, validation)]
+            rows = *each(*rows[:3]), each(rows[1], rows[0], rows[3])[2]
+        own = [some.astype("float32") for some in rows]
         stacked.append([*own, task.source_labels, task.test_labels, task.validation[1]])
     return tuple(map(np.stack, zip(*stacked, strict=True)))
 
 
-def train_dann(source: np.ndarray, labels: np.ndarray, target: np.ndarray, strength: float, rate: float, steps: int) -> Any:
+def train_dann(source: np.ndarray, labels: np.ndarray, target: np.ndarray, **settings: float) -> Any:
     """Return the layers that read labels, one network a run."""
     sizes = ((64, 64, 64), (64, 10), (64, 32, 2))
     parts = tuple(networks.build_weights(size, seeds=[1000 * i + run for run in RUNS]) for i, size in enumerate(sizes))
-    settings = {"strength": strength, "learning_rate": rate}
     with threadpool_limits(1):
-        body, head, _ = next(islice(networks.adversarial_steps(parts, source, labels, target, **settings), steps, None))
+        body, head, _ = next(islice(networks.adversarial_steps(parts, source, labels, target, **settings), STEPS, None))
     return [*body, *head]
 
 
-@cache
-def dann_grid(shift: str, view: str, pool: str, strength: float, rate: float, steps: int) -> list[dict[str, float]]:
+def judge_dann(view: str, **settings: float) -> list[dict[str, float]]:
     """Return how good one candidate looks by each rule in each run, and how good it is."""
-    source, target, test, validation, labels, test_labels, validation_labels = dann_stack(shift, view, pool)
-    layers = train_dann(source, labels, target, strength, rate, steps)
+    source, target, test, validation, labels, test_labels, validation_labels = dann_stack(view)
+    layers = train_dann(source, labels, target, **settings)
     probabilities = networks.softmax(networks.predict(layers, target, activation="relu"))
-    back = train_dann(target, probabilities.argmax(axis=-1), source, strength, rate, steps)
+    back = train_dann(target, probabilities.argmax(axis=-1), source, **settings)
     shown = (("source", layers, validation, validation_labels), ("reverse", back, validation, validation_labels))
     found = {key: networks.accuracy(*what) for key, *what in (*shown, ("oracle", layers, test, test_labels))}
     found["entropy"] = -np.array([adaptation.target_entropy(one.astype("float64")) for one in probabilities])
     return [{key: float(values[run]) for key, values in found.items()} for run in range(len(RUNS))]
 
 
-def dann(shift: str, arm: str, pool: str, steps: int = STEPS) -> dict[str, Any]:
+def dann(arm: str) -> dict[str, Any]:
     """Return a DANN, or its twin of strength 0, chosen by reverse validation; after a comma the map of its input."""
     name, _, view = arm.partition(", input: ")
-    pairs = [pair for pair in DANN if (pair[0] == 0) == name.endswith("twin")]
-    tried = [dann_grid(shift, view, pool, *pair, steps) for pair in pairs]
-    return chosen_by_rules(tried, [{"strength": s, "rate": r} for s, r in pairs], rule="reverse")
+    pairs = [{"strength": s, "learning_rate": r} for s, r in DANN if (s == 0) == name.endswith("twin")]
+    return chosen_by_rules([judge_dann(view, **pair) for pair in pairs], pairs, rule="reverse")
 
 
 def film(arm: str, labels_per_class: int) -> dict[str, Any]:
@@ -295,10 +292,10 @@ def plan() -> Iterator[dict[str, Any]]:
         for shift, pool, count, arm in itertools.product(shifts, pools, labels, arms):
             yield {"data": data, "shift": shift, "arm": arm, "labels_per_class": count, "pool": pool}
 
-    near, clear, few = ("none", "scanner"), ("source only", "mean", "standardise", "CORAL"), ("target only",)
+    near, clear = ("none", "scanner"), ("source only", "mean", "standardise", "CORAL")
     more = ("standardise, CORAL", "subspaces", "length", "bound")
-    learned = tuple(f"{arm} + self-training" for arm in ("source only", "mean", "standardise"))
-    helped = few + tuple(f"{arm} + labels" for arm in clear)
+    learned = [f"{arm} + self-training" for arm in clear[:3]]
+    helped = ["target only", *(f"{arm} + labels" for arm in clear)]
     yield from ask("digits", near[1:], (*clear, "source statistics", *more, "two numbers", *learned, "DANN", "DANN twin"))
     yield from ask("digits", near[1:], helped, labels=(1, 2, 5))
     yield from ask("digits", near[1:], ("clusters, pixels", "clusters, source network"), labels=(1, 2, 5))
@@ -324,11 +321,6 @@ def read() -> list[dict[str, Any]]:
     return json.loads(PATH.read_text(encoding="utf-8"))["runs"] if PATH.exists() else []
 
 
-def find(**wanted: Any) -> dict[str, Any]:
-    """Return the record that is wanted."""
-    return next(run for run in read() if wanted.items() <= run.items())
-
-
 def act(data: str, shift: str, arm: str, labels_per_class: int, pool: str) -> dict[str, Any]:
     """Return one record."""
     if data == "film":
@@ -338,7 +330,7 @@ def act(data: str, shift: str, arm: str, labels_per_class: int, pool: str) -> di
     if labels_per_class:
         return with_labels(data, shift, arm, labels_per_class)
     if arm.startswith("DANN"):
-        return dann(shift, arm, pool)
+        return dann(arm)
     return without_labels(data, shift, arm, pool)
 
 
@@ -354,9 +346,9 @@ def record(until: float) -> None:
             break
         begin = time.perf_counter()
         found = act(**asked)
-        seconds = round(time.perf_counter() - begin, 1)
-        print(*asked.values(), f"{np.mean(found['test']):.3f}, {seconds} s", flush=True)
-        write_runs(PATH, recorded=recorded, runs=[*runs, asked | found | {"seconds": seconds}])
+        runs.append(asked | found | {"seconds": round(time.perf_counter() - begin, 1)})
+        print(*asked.values(), f"{np.mean(found['test']):.3f}, {runs[-1]['seconds']} s", flush=True)
+        write_runs(PATH, recorded=recorded, runs=runs)
 
 
 if __name__ == "__main__":

@@ -75,10 +75,8 @@ def upright(rows: np.ndarray) -> np.ndarray:
 
 def clothing_images(shift: str, part: str) -> np.ndarray:
     """Return the photographs of a part behind a shift."""
-    if shift == "none":
-        return clothes()[f"{part}_images"]
-    how = {"dose": adaptation.DOSES[shift], "seed": PARTS.index(part)}
-    return adaptation.shift_images(clothes()[f"{part}_images"], kind=shift, **how)
+    images, how = clothes()[f"{part}_images"], {"dose": adaptation.DOSES.get(shift, 0), "seed": PARTS.index(part)}
+    return images if shift == "none" else adaptation.shift_images(images, kind=shift, **how)
 
 
 @cache
@@ -105,11 +103,12 @@ def domains(data: str, shift: str, *, run: int, labels_per_class: int = 0, pool:
         labels, own = clothes().train_labels, take_per_class(clothes().train_labels, labels_per_class=30, seed=run)
         rest = np.random.default_rng([103, run]).permutation(np.setdiff1d(np.arange(len(labels)), own))
         near, look = shift if view == "bound" else "none", view if view in ("pixels", "colours") else ""
-        task = Bunch(
-            source=clothing_rows(near, "train", look)[own], source_labels=labels[own], test_labels=clothes().test_labels
-        )
+        task = Bunch(source=clothing_rows(near, "train", look)[own], source_labels=labels[own])
         task.update(pool=clothing_rows(shift, "train", look)[rest], pool_labels=labels[rest])
-        task.test = clothing_rows(shift, "test", view if view == "matched" else look)
+        task.test, task.test_labels = (
+            clothing_rows(shift, "test", view if view == "matched" else look),
+            clothes().test_labels,
+        )
     if labels_per_class:
         task.few = take_per_class(task.pool_labels, labels_per_class=labels_per_class, seed=run)
     if pool != "all":
@@ -276,10 +275,10 @@ def film(arm: str, labels_per_class: int) -> dict[str, Any]:
     tests = np.zeros((21, len(RUNS)))
     for place, run in enumerate(RUNS):
         task = domains("digits", "scanner", run=run, labels_per_class=labels_per_class or 1)
+        few = task.few[: 10 * labels_per_class]
+        labels = np.concatenate([task.source_labels, task.pool_labels[few]])
         for stop in range(21):
             source, pool, test = part_of_the_way(arm, stop / 20, task.source, task.pool, task.test)
-            few = task.few[: 10 * labels_per_class]
-            labels = np.concatenate([task.source_labels, task.pool_labels[few]])
             model = adaptation.fit_weighted(np.concatenate([source, pool[few]]), labels, few=len(few))
             tests[stop, place] = model.score(test, task.test_labels)
     return {"chosen": {}, "test": tests.round(4).tolist()}

@@ -165,15 +165,15 @@ def check_half_pool(number: float) -> str:
     return f"{number:.4g}? The source's mean is 5 and the pool's is 10. Take each off its own, then compare class B."
 
 
-FIRST = {"a": "standardise", "b": "labels", "c": "labels", "d": "nothing"}
+FIRST = {"a": "standardise", "b": "nothing", "c": "standardise", "d": "labels"}
 
 
-@exercise("first look at what has moved, then at who is in the pool, and then ask what one label costs.")
+@exercise("first look at what has moved, then take what is free, and then ask what one label costs.")
 def check_what_first(answers: Any) -> None:
     hints = {
         "a": "case a: the new scanner changes all pictures alike, and the mix of classes stays. What is cheapest?",
-        "b": "case b: the pool holds healthy patients only. What does its mean stand for?",
-        "c": "case c: the goods are smaller in the picture. How far did moving mean and spread get on scale?",
-        "d": "case d: the same camera, the same mix. Is there a gap to close?",
+        "b": "case b: the pictures are as they were, only the mix is another. What would moving the mean do then?",
+        "c": "case c: what did moving mean and spread gain on scale, without a label?",
+        "d": "case d: what is free has been done. What did five labels a class add on scale?",
     }
     _expect_cases(answers, FIRST, ("standardise", "labels", "nothing"), hints)

@@ -310,8 +310,8 @@ def plan() -> Iterator[dict[str, Any]]:
     yield from ask("clothes", ("noise",), clear[1:3], pools=("10", "25", "50", "100", "200"))
     yield from ask("digits", near[1:], clear[1:3], pools=("10", "25", "50", "100", "200"))
     yield from ask("clothes", ("none", *MAIN), ("clusters, pixels",), labels=(1, 5))
-    yield from ask("digits", near[1:], ("DANN, input: mean", "DANN twin, input: mean"))
     yield from ask("clothes", ("noise", "blur"), ("source only + self-training", "standardise + self-training"))
+    yield from ask("digits", near[1:], ("DANN twin, input: mean", "DANN, input: mean"))
     yield from ask("clothes", MAIN, ("pixels matched",))
 
 

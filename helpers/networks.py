@@ -187,6 +187,38 @@ def training_steps(
         row -= move
 
 
+def adversarial_steps(
+    parts: tuple[Layers, Layers, Layers],
+    source: np.ndarray,
+    labels: np.ndarray,
+    target: np.ndarray,
+    *,
+    strength: float,
+    learning_rate: float = 0.003,
+    batch_size: int = 64,
+    seed: int = 0,
+) -> Iterator[tuple[Layers, Layers, Layers]]:
+    """Yield body, label head and domain head before each step of a DANN (Ganin and others, 2016), without end.
+
+    Both heads read the body, the domain head through a gradient reversal: the body's gradient of it counts -strength times.
+    A step of Adam sees `batch_size` of source (runs, n, inputs) and of target; ReLU; cross-entropy of label and of domain.
+    """
+    row, cuts = _row([layer for part in parts for layer in part]), np.cumsum([len(part) for part in parts])[:2]
+    layers, moments = _views(row, [layer for part in parts for layer in part]), np.zeros((2, *row.shape), row.dtype)
+    body, label_head, domain_head = layers[: cuts[0]], layers[cuts[0] : cuts[1]], layers[cuts[1] :]
+    runs, domain = source.shape[:1], np.repeat([0, 1], [min(batch_size, source.shape[1]), min(batch_size, target.shape[1])])
+    ours = _batches(source, labels, batch_size, runs=runs, seed=seed)
+    theirs = _batches(target, np.zeros(target.shape[:2], int), batch_size, runs=runs, seed=seed + 1)
+    for step, (known, (unknown, _)) in enumerate(zip(ours, theirs, strict=False), start=1):
+        yield body, label_head, domain_head
+        _, of_label = backward([*body, *label_head], *known, activation="relu")
+        both = np.concatenate([known[0], unknown], axis=1)
+        _, of_domain = backward([*body, *domain_head], both, domain, activation="relu")
+        against = _row(of_label[: len(body)]) - strength * _row(of_domain[: len(body)])
+        gradient = np.concatenate([against, _row(of_label[len(body) :]), _row(of_domain[len(body) :])])
+        row -= _adam(gradient, *moments, step=step, rate=learning_rate)
+
+
 def _adam(gradient: np.ndarray, mean: np.ndarray, square: np.ndarray, *, step: int, rate: float) -> np.ndarray:
     """Return the move of Adam, in the place of the gradient; the means of the gradient and of its square go on in theirs."""
     mean *= 0.9

@@ -20,6 +20,7 @@ NOTEBOOKS = (  # number, stem, title
     ("07", "after_fine_tuning", "After fine-tuning"),
     ("08", "choosing_a_source", "Choosing a source"),
     ("09", "four_kinds_of_transfer", "Four kinds of transfer"),
+    ("11", "lifelong_learning", "Lifelong learning"),
 )
 HEADS = ("", "notebook", "solved", "still open: Your turn ...")
 

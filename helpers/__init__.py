@@ -1,8 +1,8 @@
 """What stands behind the notebooks of the Transfer Learning Workbook; any name below comes with `from helpers import ...`.
 
-The twelve modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook, `diagnostics`
-looks at a learner's own program, `_machinery` is what nobody has to open. Importing this package is cheap: a name brings
-its module when it is asked for, and TensorFlow is imported where it is used. What is done here has to happen before that.
+The thirteen modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook,
+`diagnostics` looks at a learner's own program, `_machinery` is what nobody has to open. Importing this package is cheap: a
+name brings its module when it is asked for, TensorFlow is imported where it is used. What is done here comes before that.
 """
 
 import os
@@ -19,6 +19,7 @@ CONTENTS = {
     "features": "accuracy_per_draw extract_features label_curve predict_per_draw",
     "networks": "",  # short names, for use as helpers.networks
     "transfer_kinds": "",  # the methods of notebook 09, for use as helpers.transfer_kinds
+    "lifelong": "",  # those of notebook 11
     "augmentation": "augmented_views build_augmentation view_batches",
     "fine_tuning": "adam_by_block build_classifier freeze_before layer_distances split_model",
     "experiments": "decode_answers run_arm",
@@ -32,7 +33,7 @@ CONTENTS = {
 }
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["networks", "plots", "transfer_kinds"],
+    submodules=["lifelong", "networks", "plots", "transfer_kinds"],
     submod_attrs={module: names.split() for module, names in CONTENTS.items()},
 )
 

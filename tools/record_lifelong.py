@@ -1,0 +1,264 @@
+"""Record the comparisons of notebook 11 in helpers/runs/lifelong.json: methods that learn one task after another.
+
+    python tools/record_lifelong.py [--at-most MINUTES]
+
+Main comparison, named before it was run: digits in pairs, all classes asked, rehearsal in as many bytes as ten means take
+(2,560, or 4 images a class) minus the nearest mean, paired over ten runs. Second: EWC minus fine-tuning, with all classes
+asked, and with the task known. All else is exploration.
+
+Every candidate learns runs 300 to 304 and is asked the validation images of all tasks: in hindsight, but alike for all. The
+best one for each question then learns runs 400 to 409, and is asked the test images once. A record has both tables (runs,
+after task, asked task). What is in the file already is kept, so an interrupted recording goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
+
+from helpers import lifelong
+from helpers.data import load_clothing, take_per_class
+from helpers.evaluation import paired_interval
+from helpers.experiments import colour_numbers, small_pixels
+from helpers.features import extract_features
+from helpers.networks import forward
+from helpers.training import RUNS_FOLDER, write_runs
+from helpers.vgg16 import load_vgg16
+
+PATH, TUNING, RUNS = RUNS_FOLDER / "lifelong.json", range(300, 305), range(400, 410)
+RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01)
+STRENGTHS = {  # of each method that has one: eight decades for EWC
+    "EWC": tuple(10.0**power for power in range(9)),
+    "L2": tuple(10.0**power for power in range(-5, 3)),
+    "shared covariance": (0.0, 0.01, 0.03, 0.1, 0.3, 0.6, 0.9),
+}
+MEMORIES = (4, 1, 5, 20, 50)
+LINE = (
+    "fine-tune",
+    "nearest mean",
+    "EWC",
+    "shared covariance",
+    "joint",
+    "current classes only",
+    "EWC, current classes only",
+)
+LINE += ("L2", "EWC, empirical", "frozen body", "growing head", "untrained", "joint, SVM")
+SAME_CLASSES = (
+    "fine-tune",
+    "nearest mean",
+    "EWC",
+    "shared covariance",
+    "joint",
+    "L2",
+    "frozen body",
+    "untrained",
+    "joint, SVM",
+)
+CLOTHES = ("clothes", "clothes, linear", "clothes, random VGG16", "clothes, pixels", "clothes, colours")
+CHANGED = {  # what else was tried to overturn the conclusions: other arguments of the tasks, and of the learning
+    "other runs": ({"runs": range(420, 440)}, {}),
+    "other orders": ({"shuffled": True}, {}),
+    "twice the steps": ({}, {"steps": 400}),
+    "four times the steps": ({}, {"steps": 800}),
+    "larger network": ({}, {"hidden": (256, 256)}),
+    "five digits a task": ({"per_task": 5}, {}),
+    "50 images a class": ({"counts": (50, 50, 150)}, {}),
+}
+FILM = {  # for each method three strengths; a memory for rehearsal
+    "fine-tune": (0.0, 0.0, 0.0),
+    "L2": (0.01, 0.1, 1.0),
+    "EWC": (100.0, 10_000.0, 1_000_000.0),
+    "rehearsal": (1, 4, 20),
+}
+SNAPSHOTS = (*range(11), 12, 13, 15, 17, 20, 22, 25, 29, 33, 37, 42, 48, 54, 61, 69, 78, 88, 100, 113, 127, 144, 163, 184)
+SNAPSHOTS += (207, 234, 250, 265, 282, 300)
+
+
+@cache
+def tasks(data: str, runs: range, **changes: Any) -> list[Any]:
+    """Return the tasks of these runs."""
+    if data.startswith("clothes"):
+        return clothes_tasks(data, runs)
+    if data == "digits":
+        return lifelong.digit_tasks(runs=runs, **changes)
+    return lifelong.look_tasks(data.split(" then "), runs=runs)
+
+
+@cache
+def clothes_rows(data: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return a row of numbers and a label for each photograph of clothes, of the three parts."""
+    clothes = load_clothing()
+    view = {"clothes, pixels": small_pixels, "clothes, colours": colour_numbers}.get(data)
+    if view is None:
+        source = "random" if "random" in data else "imagenet"
+        base_model = load_vgg16(source, input_shape=clothes.train_images.shape[1:])
+        view = partial(extract_features, base_model=base_model, layers="block4_pool")
+    return {part: (np.float32(view(clothes[f"{part}_images"])), clothes[f"{part}_labels"]) for part in lifelong.PARTS}
+
+
+def clothes_tasks(data: str, runs: range) -> list[Any]:
+    """Return pairs of clothes at random, 40 of 60 photographs of each class in each run, in the scale of the first task."""
+    rows, drawn = clothes_rows(data), []
+    for run in runs:
+        few = take_per_class(rows["train"][1], labels_per_class=40, seed=run)
+        drawn.append(rows | {"train": tuple(some[few] for some in rows["train"])})
+    found = lifelong.split_tasks(drawn, seeds=runs, image_bytes=rows["train"][0][0].nbytes)
+    middle, scale = found[0].train_images.mean(axis=1, keepdims=True), found[0].train_images.std(axis=(1, 2), keepdims=True)
+    for task, part in itertools.product(found, lifelong.PARTS):
+        task[f"{part}_images"] = (task[f"{part}_images"] - middle) / scale
+    return found
+
+
+def learn(
+    data: str, method: str, memory: int, runs: range, part: str, *, learning_rate: float, strength: float, changed: str
+) -> lifelong.Learned:
+    """Return what a method learns in these runs."""
+    others, settings = CHANGED.get(changed, ({}, {}))
+    seeds = runs if part == "validation" else others.get("runs", runs)
+    some = tasks(data, seeds, **{key: value for key, value in others.items() if key != "runs"})
+    if method == "joint, SVM":
+        return vector_machine(some, strength, part)
+    shape = {"hidden": () if "linear" in data else (64, 64) if data == "digits" or "then" in data else (64,)}
+    settings = {"steps": 400 if "then" in data else 200} | shape | settings
+    if method == "untrained":
+        method, settings = "fine-tune", settings | {"steps": 0}
+    settings |= {"learning_rate": learning_rate, "strength": strength, "memory": memory or 0}
+    return lifelong.learn_tasks(some, method=method, seeds=seeds, part=part, **settings)
+
+
+def vector_machine(some: list[Any], strength: float, part: str) -> lifelong.Learned:
+    """Return the accuracies of an SVM that has all tasks at once, in a table with one row."""
+    rows = []
+    for run in range(len(some[0].train_labels)):
+        images, labels = (np.concatenate([task[f"train_{what}"][run] for task in some]) for what in ("images", "labels"))
+        with threadpool_limits(1):
+            model = SVC(C=strength).fit(images, labels)
+            asked = [(task[f"{part}_images"][run], task[f"{part}_labels"][run]) for task in some]
+            rows.append([[model.score(i[of >= 0], of[of >= 0]) for i, of in asked]])
+    return lifelong.Learned(np.array(rows), np.array(rows), None, 0)
+
+
+def compare(data: str, method: str, memory: int | None, changed: str = "") -> dict[str, Any]:
+    """Return a record: what validation says of all candidates, and both tables of the best one for each question."""
+    no_steps = method in ("nearest mean", "shared covariance", "untrained", "joint, SVM")
+    strengths = STRENGTHS | {"joint, SVM": (1.0, 10.0, 100.0)}
+    strengths = strengths.get(method, strengths.get(method.partition(",")[0], (0.0,)))
+    if data.startswith("clothes") and method == "shared covariance":
+        strengths = strengths[1:]  # fewer photographs than features: it cannot be inverted without
+    candidates = list(itertools.product((0.001,) if no_steps else RATES, strengths))
+    act = partial(learn, data, method, memory, changed=changed)
+    tried = []
+    for rate, strength in candidates:
+        found = act(TUNING, "validation", learning_rate=rate, strength=strength)
+        tried.append([rate, strength, *(round(float(lifelong.average_accuracy(table).mean()), 4) for table in found[:2])])
+    chosen = {name: max(tried, key=lambda one: one[place])[:2] for place, name in ((2, "all_classes"), (3, "task_known"))}
+    results = {name: act(RUNS, "test", learning_rate=best[0], strength=best[1]) for name, best in chosen.items()}
+    tables = {name: getattr(result, name) for name, result in results.items()}
+    tables["same_known"] = results["all_classes"].task_known  # the task known, in the setting of the other question
+    record = {f"chosen_{name}": dict(zip(("learning_rate", "strength"), best, strict=True)) for name, best in chosen.items()}
+    record |= {name: np.round(table, 4).tolist() for name, table in tables.items()}
+    return record | {"tried": tried, "bytes": results["all_classes"].bytes}
+
+
+def film(method: str, place: int) -> dict[str, Any]:
+    """Return snapshots of ten networks that know the digits 0 to 4 and learn 5 to 9, at one of three strengths."""
+    some, value = tasks("digits", RUNS, per_task=5), FILM[method][place]
+    start, rows = [], []
+
+    def watch(number: int, step: int, layers: Any) -> None:
+        if number and step == 0:
+            start.extend(part.copy() for layer in layers for part in layer)
+        if number and step in SNAPSHOTS:
+            rows.append(snapshot(some, layers, start))
+
+    settings = {"learning_rate": 0.001, "steps": 300, "watch": watch}
+    settings |= {"memory": value} if method == "rehearsal" else {"strength": value}
+    lifelong.learn_tasks(some, method=method, seeds=RUNS, **settings)
+    return {"value": value, "steps": list(SNAPSHOTS)} | {key: [row[key] for row in rows] for key in rows[0]}
+
+
+def snapshot(some: list[Any], layers: Any, start: list[np.ndarray]) -> dict[str, Any]:
+    """Return the accuracies of a moment with their intervals, the old digits one by one, and twenty answers of run 400."""
+    old, new = (forward(layers, task.test_images, activation="relu")[-1] for task in some)
+    answers, labels = old.argmax(axis=-1), some[0].test_labels
+    right = {
+        "old": answers == labels,
+        "new": new.argmax(-1) == some[1].test_labels,
+        "known": old[..., :5].argmax(-1) == labels,
+    }
+    shown = np.concatenate([np.flatnonzero(labels[0] == digit)[:4] for digit in range(5)])
+    moved = [
+        ((now - then) ** 2).sum(axis=(1, 2)) for now, then in zip((p for pair in layers for p in pair), start, strict=True)
+    ]
+    return {
+        **{name: [round(value, 3) for value in paired_interval(some.mean(axis=1))] for name, some in right.items()},
+        "by_digit": [round(float((answers == labels)[labels == digit].mean()), 3) for digit in range(5)],
+        "answers": "".join(map(str, answers[0, shown])),
+        "distance": round(float(np.sqrt(sum(moved)).mean()), 3),
+    }
+
+
+def plan() -> Iterator[dict[str, Any]]:
+    """Yield all records that are wanted, in the order of their worth."""
+
+    def rows(data: str, methods: tuple[str, ...], memories: tuple[int, ...] = MEMORIES, **more: Any) -> Iterator[dict]:
+        for memory in memories:
+            yield {"data": data, "method": "rehearsal", "memory": memory, **more}
+        for method in methods:
+            yield {"data": data, "method": method, "memory": None, **more}
+
+    yield from rows("digits", LINE)
+    yield from ({"film": True, "method": method, "place": place} for method in FILM for place in range(3))
+    for data in ("mnist then uci", "uci then mnist"):
+        yield from rows(data, SAME_CLASSES, (1, 5, 20))
+    yield from rows("clothes", LINE, (1, 5, 20))
+    for changed in CHANGED:
+        yield from rows("digits", LINE[:4], (4, 5), changed=changed)
+    for data in CLOTHES[2:]:
+        yield from rows(data, ("nearest mean", "shared covariance", "joint"), ())
+    yield from rows("clothes, linear", (*LINE[:3], "joint", *LINE[5:7], "growing head"), (20,))
+
+
+def main(until: float) -> None:
+    """Record what is missing, one line of the file after the other, until then."""
+    runs = json.loads(PATH.read_text(encoding="utf-8"))["runs"] if PATH.exists() else []
+    recorded = {package: importlib.metadata.version(package) for package in ("numpy", "scikit-learn", "keras")}
+    recorded |= {"date": time.strftime("%Y-%m-%d"), "tuned on": [TUNING[0], TUNING[-1]], "runs": [RUNS[0], RUNS[-1]]}
+    for asked in plan():
+        if any(
+            asked == {key: run[key] for key in ("data", "film", "method", "memory", "place", "changed") if key in run}
+            for run in runs
+        ):
+            continue
+        if time.monotonic() > until:
+            break
+        begin = time.perf_counter()
+        found = film(asked["method"], asked["place"]) if "film" in asked else compare(**asked)
+        runs.append(asked | found | {"seconds": round(time.perf_counter() - begin, 1)})
+        write_runs(PATH, recorded=recorded, runs=runs)
+        ends = [
+            lifelong.average_accuracy(found[name]).mean().round(3) for name in ("all_classes", "task_known") if name in found
+        ]
+        print(
+            *asked.values(),
+            *(str(value) for key, value in found.items() if "chosen" in key),
+            *ends,
+            runs[-1]["seconds"],
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--at-most", type=float, default=60, metavar="MINUTES", help="stop after the record in hand (60)")
+    main(time.monotonic() + 60 * parser.parse_args().at_most)

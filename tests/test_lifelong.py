@@ -171,7 +171,7 @@ def test_filling_counts_for_nothing():
 
 
 def test_what_each_method_leaves_alone(tasks):
-    """The frozen body keeps its hidden layers to the bit, the growing head its old columns too, and a strong L2 nearly all."""
+    """The frozen body keeps its hidden layers to the bit, the growing head its old columns too, a strong L2 nearly all."""
     kept = {}
 
     def remember(number, step, layers):

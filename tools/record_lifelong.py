@@ -80,8 +80,8 @@ FILM = {  # for each method three strengths; a memory for rehearsal
     "EWC": (100.0, 10_000.0, 1_000_000.0),
     "rehearsal": (1, 4, 20),
 }
-SNAPSHOTS = (*range(11), 12, 13, 15, 17, 20, 22, 25, 29, 33, 37, 42, 48, 54, 61, 69, 78, 88, 100, 113, 127, 144, 163, 184)
-SNAPSHOTS += (207, 234, 250, 265, 282, 300)
+SNAPSHOTS = (0, 2, 4, 6, 8, 10, 13, 16, 19, 22, 25, 28, 31, 34, 37, 40, 43, 46, 50, 54, 58, 62, 66, 70, 75, 80, 86, 92)
+SNAPSHOTS += (100, 110, 120, 130, 145, 160, 180, 200, 225, 250, 275, 300)
 
 
 @cache
@@ -184,7 +184,10 @@ def film(method: str, place: int) -> dict[str, Any]:
     settings = {"learning_rate": 0.001, "steps": 300, "watch": watch}
     settings |= {"memory": value} if method == "rehearsal" else {"strength": value}
     lifelong.learn_tasks(some, method=method, seeds=RUNS, **settings)
-    return {"value": value, "steps": list(SNAPSHOTS)} | {key: [row[key] for row in rows] for key in rows[0]}
+    halved = np.stack([row.pop("each") for row in rows]) < 0.5  # (snapshots, runs, digits)
+    when = np.where(halved.any(axis=0), halved.argmax(axis=0), len(rows))
+    first = [np.flatnonzero(of_run == of_run.min()).tolist() for of_run in when if of_run.min() < len(rows)]
+    return {"value": value, "steps": list(SNAPSHOTS), "first": first} | {key: [row[key] for row in rows] for key in rows[0]}
 
 
 def snapshot(some: list[Any], layers: Any, start: list[np.ndarray]) -> dict[str, Any]:
@@ -196,13 +199,15 @@ def snapshot(some: list[Any], layers: Any, start: list[np.ndarray]) -> dict[str,
         "new": new.argmax(-1) == some[1].test_labels,
         "known": old[..., :5].argmax(-1) == labels,
     }
+    each = np.stack([[(of == d)[row == d].mean() for d in range(5)] for of, row in zip(answers, labels, strict=True)])
     shown = np.concatenate([np.flatnonzero(labels[0] == digit)[:4] for digit in range(5)])
     moved = [
         ((now - then) ** 2).sum(axis=(1, 2)) for now, then in zip((p for pair in layers for p in pair), start, strict=True)
     ]
     return {
         **{name: [round(value, 3) for value in paired_interval(some.mean(axis=1))] for name, some in right.items()},
-        "by_digit": [round(float((answers == labels)[labels == digit].mean()), 3) for digit in range(5)],
+        "by_digit": np.round(each.mean(axis=0), 3).tolist(),
+        "each": each,
         "answers": "".join(map(str, answers[0, shown])),
         "distance": round(float(np.sqrt(sum(moved)).mean()), 3),
     }

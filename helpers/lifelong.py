@@ -179,7 +179,11 @@ class SharedCovariance(NearestMean):
     def _flatten(self, images: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         covariance = self.scatter.astype("float64") / max(1, self.counts.sum() - np.count_nonzero(self.counts))
         sphere = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
-        root = np.linalg.cholesky((1 - self.strength) * covariance + self.strength * sphere)
+        mixed = (1 - self.strength) * covariance + self.strength * sphere
+        try:
+            root = np.linalg.cholesky(mixed)
+        except np.linalg.LinAlgError:
+            raise ValueError(f"with strength {self.strength} the covariance cannot be inverted: give more.") from None
         return np.linalg.solve(root, images.T).T, np.linalg.solve(root, means.T).T
 
 
@@ -242,7 +246,7 @@ def learn_tasks(
         layers = _put(layers, trained, own)
         importance = _weigh(importance, trained, tasks[number], own, method=method, strength=strength)
         shown = [predict(layers, task[f"{part}_images"], activation="relu") for task in tasks]
-        tables.append([_score(*both, part) for both in zip(tasks, shown, strict=True)])
+        tables.append([score(*both, part) for both in zip(tasks, shown, strict=True)])
     return Learned(*np.transpose(tables, (2, 3, 0, 1)), layers, _bytes_kept(tasks[0], layers, method, memory))
 
 
@@ -300,7 +304,7 @@ def _bytes_kept(task: Bunch, layers: Layers, method: str, memory: int) -> int:
     return {"L2": weights, "EWC": 2 * weights, "rehearsal": images}.get(method.partition(",")[0], 0)
 
 
-def _score(task: Bunch, logits: np.ndarray, part: str) -> tuple[np.ndarray, np.ndarray]:
+def score(task: Bunch, logits: np.ndarray, part: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the accuracies (runs,) on a task, all classes asked and the task known, of logits (runs, n, classes)."""
     labels, first = task[f"{part}_labels"], task.classes[0]
     known = first + logits[..., first : task.classes[-1] + 1].argmax(axis=-1)
@@ -317,7 +321,7 @@ def _learn_means(tasks: Sequence[Bunch], classes: int, *, method: str, strength:
         tables.append([])
         for asked in tasks:
             pairs = zip(learners, asked[f"{part}_images"], strict=True)
-            tables[-1].append(_score(asked, np.stack([one.scores(images) for one, images in pairs]), part))
+            tables[-1].append(score(asked, np.stack([one.scores(images) for one, images in pairs]), part))
     return Learned(*np.transpose(tables, (2, 3, 0, 1)), None, learners[0].bytes)
 
 

@@ -166,7 +166,7 @@ def test_shuffled_tasks_are_renumbered_and_filled():
 def test_filling_counts_for_nothing():
     task = lifelong.Bunch(classes=np.array([0, 1]), test_labels=np.array([[0, 1, -1, -1]]))
     logits = np.array([[[1.0, 0, 5], [0, 1.0, 0], [9, 0, 0], [9, 0, 0]]])
-    everything, known = lifelong._score(task, logits, "test")
+    everything, known = lifelong.score(task, logits, "test")
     assert everything == [0.5] and known == [1.0]
 
 

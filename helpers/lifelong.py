@@ -19,32 +19,26 @@ from sklearn.utils import Bunch
 from helpers.data import load_digit_pair, take_per_class
 from helpers.networks import THREADS, Layers, build_weights, forward, predict, softmax, training_steps
 
+Numbers = Sequence[int]
 PARTS = ("train", "validation", "test")
 METHODS = ("fine-tune", "L2", "EWC", "EWC, empirical", "rehearsal", "frozen body", "joint", "nearest mean")
 METHODS += ("shared covariance", "current classes only", "EWC, current classes only", "growing head")
 
 
 def digit_tasks(
-    *,
-    runs: Sequence[int] = range(400, 410),
-    per_task: int = 2,
-    shuffled: bool = False,
-    counts: Sequence[int] = (300, 50, 150),
+    *, runs: Numbers = range(400, 410), per_task: int = 2, shuffled: bool = False, counts: Numbers = (300, 50, 150)
 ) -> list[Bunch]:
     """Return MNIST digits at 8 x 8 in tasks of `per_task` digits, drawn anew for each run: 0 and 1 first, 8 and 9 last.
 
     `counts` are digits of each class for training, validation and test. Shuffled, every run has an order of its own, and
     label 0 is what that run learns first. Pixels have 256 levels, so 64 bytes hold an image without loss.
     """
-    pair = load_digit_pair()
-    images = np.float32(np.round(255 * pair.mnist_images.reshape(-1, 64)) / 255)
-    images, labels = _digits("mnist")
-    drawn = [_draw(images, labels, counts, run) for run in runs]
+    drawn = [_draw(*_digits("mnist"), counts, run) for run in runs]
     return split_tasks(drawn, per_task=per_task, seeds=runs if shuffled else None, image_bytes=64)
 
 
 def look_tasks(
-    order: Sequence[str] = ("mnist", "uci"), *, runs: Sequence[int] = range(400, 410), counts: Sequence[int] = (100, 20, 50)
+    order: Sequence[str] = ("mnist", "uci"), *, runs: Numbers = range(400, 410), counts: Numbers = (100, 20, 50)
 ) -> list[Bunch]:
     """Return a task for each look of the same ten digits, in this order, drawn anew for each run."""
     if not set(order) <= {"mnist", "uci"}:
@@ -59,7 +53,7 @@ def _digits(name: str) -> tuple[np.ndarray, np.ndarray]:
     return np.float32(np.round(255 * pair[f"{name}_images"].reshape(-1, 64)) / 255), pair[f"{name}_labels"]
 
 
-def _draw(images: np.ndarray, labels: np.ndarray, counts: Sequence[int], seed: int) -> dict[str, tuple]:
+def _draw(images: np.ndarray, labels: np.ndarray, counts: Numbers, seed: int) -> dict[str, tuple]:
     """Return images and labels of each part, so many of each class; no image is in two parts."""
     parts, drawn = {}, np.array([], int)
     for part, total in zip(PARTS, np.cumsum(counts), strict=True):
@@ -70,7 +64,7 @@ def _draw(images: np.ndarray, labels: np.ndarray, counts: Sequence[int], seed: i
 
 
 def split_tasks(
-    runs: Sequence[dict[str, tuple]], *, per_task: int = 2, seeds: Sequence[int] | None = None, image_bytes: int
+    runs: Sequence[dict[str, tuple]], *, per_task: int = 2, seeds: Numbers | None = None, image_bytes: int
 ) -> list[Bunch]:
     """Return each run's images and labels of the three parts in tasks; with `seeds`, each run in an order of its own."""
     classes = int(max(runs[0]["train"][1])) + 1
@@ -139,7 +133,7 @@ class NearestMean:
         self.counts[label] += len(images)
         self.means[label] += (images - self.means[label]).sum(axis=0) / self.counts[label]
 
-    def predict(self, images: np.ndarray, classes: Sequence[int] | None = None) -> np.ndarray:
+    def predict(self, images: np.ndarray, classes: Numbers | None = None) -> np.ndarray:
         """Return the answers (n,), among all classes met so far or among `classes`, where the task is known."""
         classes = np.arange(len(self.counts)) if classes is None else np.asarray(classes)
         if not self.counts[classes].any():
@@ -211,8 +205,8 @@ def learn_tasks(
     strength: float = 0.0,
     memory: int = 0,
     steps: int = 200,
-    seeds: Sequence[int] = range(400, 410),
-    hidden: Sequence[int] = (64, 64),
+    seeds: Numbers = range(400, 410),
+    hidden: Numbers = (64, 64),
     part: str = "test",
     watch: Callable[[int, int, Layers], Any] | None = None,
 ) -> Learned:
@@ -250,7 +244,7 @@ def learn_tasks(
     return Learned(*np.transpose(tables, (2, 3, 0, 1)), layers, _bytes_kept(tasks[0], layers, method, memory))
 
 
-def _check(tasks: Sequence[Bunch], *, method: str, memory: int, seeds: Sequence[int], part: str) -> None:
+def _check(tasks: Sequence[Bunch], *, method: str, memory: int, seeds: Numbers, part: str) -> None:
     if method not in METHODS or part not in PARTS:
         raise ValueError(f"method is {method!r} and part {part!r}; choose from {', '.join(METHODS)}; {', '.join(PARTS)}.")
     if (runs := len(tasks[0].train_labels)) != len(seeds):
@@ -272,7 +266,7 @@ def _put(layers: Layers, part: Layers, classes: np.ndarray) -> Layers:
     return [*((weights.copy(), bias.copy()) for weights, bias in part[:-1]), whole]
 
 
-def _pool(stage: Sequence[Bunch], before: Sequence[Bunch], *, kept: int, seeds: Sequence[int]) -> tuple[np.ndarray, ...]:
+def _pool(stage: Sequence[Bunch], before: Sequence[Bunch], *, kept: int, seeds: Numbers) -> tuple[np.ndarray, ...]:
     """Return images and labels of the tasks of this stage, and as many of each one before, from `kept` images a class."""
     images, labels = ([task[f"train_{what}"] for task in stage] for what in ("images", "labels"))
     for task in before if kept else []:
@@ -291,9 +285,8 @@ def _weigh(importance: Layers, layers: Layers, task: Bunch, own: np.ndarray, *, 
     if not method.startswith("EWC"):
         return importance
     empirical = {"kind": "empirical", "labels": task.train_labels} if method == "EWC, empirical" else {}
-    new = _put(
-        [(0 * weights, 0 * bias) for weights, bias in importance], fisher(layers, task.train_images, **empirical), own
-    )
+    none = [(0 * weights, 0 * bias) for weights, bias in importance]
+    new = _put(none, fisher(layers, task.train_images, **empirical), own)
     return [(w + strength * more_w, b + strength * more_b) for (w, b), (more_w, more_b) in zip(importance, new, strict=True)]
 
 
@@ -335,6 +328,12 @@ def learning_accuracy(table: np.ndarray) -> np.ndarray:
     return np.diagonal(_square(table), axis1=-2, axis2=-1).mean(axis=-1)
 
 
+def forward_transfer(table: np.ndarray, untrained: np.ndarray) -> np.ndarray:
+    """Return the mean gain over `untrained`, (..., tasks), just before a task's turn (Lopez-Paz and Ranzato, 2017)."""
+    before = np.diagonal(_square(table), offset=1, axis1=-2, axis2=-1)
+    return (before - np.asarray(untrained)[..., 1:]).mean(axis=-1)
+
+
 def forgetting(table: np.ndarray) -> np.ndarray:
     """Return the mean over all tasks but the last of the best accuracy before the end minus that at the end.
 
@@ -342,15 +341,6 @@ def forgetting(table: np.ndarray) -> np.ndarray:
     """
     table = _square(table)[..., :-1]
     return (table[..., :-1, :].max(axis=-2) - table[..., -1, :]).mean(axis=-1)
-
-
-def forward_transfer(table: np.ndarray, untrained: np.ndarray) -> np.ndarray:
-    """Return the mean over all tasks but the first of the accuracy just before its turn minus that of a network untrained.
-
-    `untrained` is (..., tasks). Lopez-Paz and Ranzato, 2017.
-    """
-    table = _square(table)
-    return (np.diagonal(table, offset=1, axis1=-2, axis2=-1) - np.asarray(untrained)[..., 1:]).mean(axis=-1)
 
 
 def _square(table: np.ndarray) -> np.ndarray:

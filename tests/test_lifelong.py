@@ -6,6 +6,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import NearestCentroid
 
 from helpers import lifelong, networks
+from helpers.training import load_runs
 
 RUNS = range(500, 503)
 
@@ -252,3 +253,30 @@ def test_two_looks_are_two_tasks():
     assert first.train_images.shape == second.train_images.shape == (3, 1000, 64)
     found = lifelong.learn_tasks([first, second], steps=30, seeds=RUNS)
     np.testing.assert_array_equal(found.all_classes, found.task_known)
+
+
+RECORDS = [run for run in load_runs("lifelong") if "film" not in run]
+
+
+@pytest.mark.parametrize(
+    "record", RECORDS, ids=lambda run: f"{run['data']}-{run['method']}-{run['memory']}-{run.get('changed', '')}"
+)
+def test_a_record_has_its_best_candidate(record):
+    """What was chosen is best on validation, tables have a row for each task, and all accuracies are such."""
+    tried = np.array(record["tried"])
+    for place, name in ((2, "all_classes"), (3, "task_known")):
+        chosen = [value for value in record[f"chosen_{name}"].values()]
+        assert chosen == list(tried[tried[:, place].argmax(), :2])
+        table = np.array(record[name])
+        runs, rows, tasks = table.shape
+        assert runs >= 10 and tasks in (2, 5) and rows in (1, tasks) and 0 <= table.min() <= table.max() <= 1
+    assert (np.array(record["same_known"]) >= np.array(record["all_classes"]) - 1e-9).all(), "fewer answers to choose from"
+
+
+@pytest.mark.parametrize("method, memory", [("nearest mean", None), ("rehearsal", 4), ("current classes only", None)])
+def test_the_record_can_be_repeated(method, memory):
+    record = load_runs("lifelong", data="digits", method=method, memory=memory)[0]
+    assert "changed" not in record
+    found = lifelong.learn_tasks(lifelong.digit_tasks(), method=method, memory=memory or 0, **record["chosen_all_classes"])
+    apart = lifelong.average_accuracy(found.all_classes) - lifelong.average_accuracy(np.array(record["all_classes"]))
+    assert np.abs(apart).mean() < 0.01 and found.bytes == record["bytes"]

@@ -234,9 +234,9 @@ def plan() -> Iterator[dict[str, Any]]:
     yield from ({"film": True, "method": method, "place": place} for method in FILM for place in range(3))
     for data in ("mnist then uci", "uci then mnist"):
         yield from rows(data, SAME_CLASSES, (1, 5, 20))
+    yield from rows("clothes", (*LINE[:7], *LINE[10:]), (1, 5, 20))
     for changed in CHANGED:
         yield from rows("digits", LINE[:4], (4, 20), changed=changed)
-    yield from rows("clothes", (*LINE[:7], *LINE[10:]), (1, 5, 20))
     for data in CLOTHES[2:]:
         yield from rows(data, ("nearest mean", "shared covariance", "joint"), ())
     yield from rows("clothes, linear", (*LINE[:3], "joint", *LINE[5:7], "growing head"), (20,))

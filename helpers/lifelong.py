@@ -21,8 +21,8 @@ from helpers.networks import THREADS, Layers, build_weights, forward, predict, s
 
 Numbers = Sequence[int]
 PARTS = ("train", "validation", "test")
-METHODS = ("fine-tune", "L2", "EWC", "EWC, empirical", "rehearsal", "frozen body", "joint", "nearest mean")
-METHODS += ("shared covariance", "current classes only", "EWC, current classes only", "growing head")
+METHODS = ("fine-tune", "L2", "EWC", "EWC, empirical", "rehearsal", "rehearsal, shared", "frozen body", "joint")
+METHODS += ("nearest mean", "shared covariance", "current classes only", "EWC, current classes only", "growing head")
 
 
 def digit_tasks(
@@ -146,7 +146,6 @@ class NearestMean:
         return np.where(self.counts, images @ means.T - (means**2).sum(axis=1) / 2, -np.inf)
 
     def _flatten(self, images: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return both in the coordinates in which distances are measured."""
         return images, means
 
 
@@ -172,7 +171,7 @@ class SharedCovariance(NearestMean):
 
     def _flatten(self, images: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         covariance = self.scatter.astype("float64") / max(1, self.counts.sum() - np.count_nonzero(self.counts))
-        sphere = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+        sphere = np.eye(len(covariance)) * np.trace(covariance) / len(covariance)
         mixed = (1 - self.strength) * covariance + self.strength * sphere
         try:
             root = np.linalg.cholesky(mixed)
@@ -214,10 +213,10 @@ def learn_tasks(
 
     Every method has `steps` steps of Adam a task, with batches of 32. "L2" and "EWC" pull each weight to where it was after
     the last task, with `strength` times 1 or times its Fisher information, summed over tasks (Kirkpatrick and others, 2017;
-    one anchor as in Huszar, 2018). "rehearsal" keeps `memory` images of each class, and shows every class equally often.
-    "current classes only" has no other outputs in the loss; "frozen body" trains the last layer alone after the first task,
-    and "growing head" of that the columns of the current classes. "joint" sees all tasks at once, with the steps of all.
-    `strength` is also that of `SharedCovariance`. `watch(task, step, layers)` is called before each step and at the end.
+    one anchor as in Huszar, 2018). "rehearsal" keeps `memory` images of each class ("shared": fills these bytes
+    with classes met so far), every class shown equally often. "current classes only" has no other outputs in the loss;
+    "frozen body" trains the last layer alone after the first task, "growing head" of it the columns of the current classes.
+    "joint" sees all tasks at once, with the steps of all. `watch(task, step, layers)` is called before each step, and last.
     """
     _check(tasks, method=method, memory=memory, seeds=seeds, part=part)
     classes = int(max(task.classes.max() for task in tasks)) + 1
@@ -228,10 +227,10 @@ def learn_tasks(
     for number in range(1 if method == "joint" else len(tasks)):
         stage = tasks if method == "joint" else tasks[number : number + 1]
         own = tasks[number].classes if method.endswith(("only", "head")) else np.arange(classes)
-        images, labels = _pool(stage, tasks[:number], kept=memory if method == "rehearsal" else 0, seeds=seeds)
+        kept = memory * classes // (tasks[number].classes[0] or classes) if method.endswith("shared") else memory
+        images, labels = _pool(stage, tasks[:number], kept=kept if method.startswith("rehearsal") else 0, seeds=seeds)
         held = {"pull": (_columns(layers, own), _columns(importance, own))} if number else {}
-        if number and method in ("frozen body", "growing head"):
-            held = {"frozen": len(hidden)}
+        held |= {"frozen": len(hidden) * (number > 0 and method in ("frozen body", "growing head"))}
         held |= {"learning_rate": learning_rate, "batch_size": 32, "seed": 1000 * seeds[0] + number, "activation": "relu"}
         course = training_steps(_columns(layers, own), images, labels - own[0], **held)
         for step, (trained, _) in enumerate(islice(course, steps * len(stage) + 1)):
@@ -249,7 +248,7 @@ def _check(tasks: Sequence[Bunch], *, method: str, memory: int, seeds: Numbers, 
         raise ValueError(f"method is {method!r} and part {part!r}; choose from {', '.join(METHODS)}; {', '.join(PARTS)}.")
     if (runs := len(tasks[0].train_labels)) != len(seeds):
         raise ValueError(f"the tasks have {runs} runs, but there are {len(seeds)} seeds: give as many.")
-    if method == "rehearsal" and memory < 1:
+    if method.startswith("rehearsal") and memory < 1:
         raise ValueError(f"memory is {memory}: rehearsal needs at least 1 image a class.")
 
 

@@ -1,5 +1,8 @@
 """The methods of notebook 11 on cases with known answers, most of them worked by hand."""
 
+import runpy
+
+import course
 import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -233,6 +236,19 @@ def test_the_memory_is_all_that_rehearsal_sees_of_old_tasks(tasks):
     assert len({image.tobytes() for image in images[0, 600:]}) == 2 * 4
 
 
+def test_a_shared_memory_is_filled_and_then_thinned(tasks, monkeypatch):
+    """40 images in all: 20 of each class after the first pair, then 10, 6 and 5."""
+    asked, pool = [], lifelong._pool
+
+    def watched(stage, before, *, kept, seeds):
+        asked.append(kept)
+        return pool(stage, before, kept=kept, seeds=seeds)
+
+    monkeypatch.setattr(lifelong, "_pool", watched)
+    found = lifelong.learn_tasks(tasks, method="rehearsal, shared", memory=4, steps=1, seeds=RUNS)
+    assert asked[1:] == [20, 10, 6, 5] and found.bytes == 2560
+
+
 def test_bad_arguments_say_what_to_do(tasks):
     for message, wrong in {
         "there are 2 seeds": {"seeds": range(2)},
@@ -271,6 +287,13 @@ def test_a_record_has_its_best_candidate(record):
         runs, rows, tasks = table.shape
         assert runs >= 10 and tasks in (2, 5) and rows in (1, tasks) and 0 <= table.min() <= table.max() <= 1
     assert (np.array(record["same_known"]) >= np.array(record["all_classes"]) - 1e-9).all(), "fewer answers to choose from"
+
+
+def test_all_that_the_tool_plans_is_recorded():
+    plan = list(runpy.run_path(str(course.ROOT / "tools" / "record_lifelong.py"))["plan"]())
+    runs = load_runs("lifelong")
+    assert all(any(one.items() <= run.items() for run in runs) for one in plan)
+    assert len(runs) == len(plan)
 
 
 @pytest.mark.parametrize("method, memory", [("nearest mean", None), ("rehearsal", 4), ("current classes only", None)])

@@ -23,6 +23,7 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
@@ -40,6 +41,7 @@ RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01)
 STRENGTHS = {  # of each method that has one: eight decades for EWC
     "EWC": tuple(10.0**power for power in range(9)),
     "L2": tuple(10.0**power for power in range(-5, 3)),
+    "joint, logistic": (0.001, 0.01, 0.1, 1.0, 10.0),
     "shared covariance": (0.0, 0.01, 0.03, 0.1, 0.3, 0.6, 0.9),
 }
 MEMORIES = (4, 1, 5, 20, 50)
@@ -71,6 +73,7 @@ CHANGED = {  # what else was tried to overturn the conclusions: other arguments 
     "twice the steps": ({}, {"steps": 400}),
     "four times the steps": ({}, {"steps": 800}),
     "larger network": ({}, {"hidden": (256, 256)}),
+    "wide network": ({}, {"hidden": (1024,)}),
     "five digits a task": ({"per_task": 5}, {}),
     "50 images a class": ({"counts": (50, 50, 150)}, {}),
 }
@@ -126,8 +129,8 @@ def learn(
     others, settings = CHANGED.get(changed, ({}, {}))
     seeds = runs if part == "validation" else others.get("runs", runs)
     some = tasks(data, seeds, **{key: value for key, value in others.items() if key != "runs"})
-    if method.endswith("SVM"):
-        return vector_machine(some, memory, seeds, strength=strength, part=part)
+    if method.endswith(("SVM", "logistic")):
+        return classical(some, memory, seeds, kind=method.split()[-1], strength=strength, part=part)
     shape = {"hidden": () if "linear" in data else (64, 64) if data == "digits" or "then" in data else (64,)}
     settings = {"steps": 400 if "then" in data else 200} | shape | settings
     if method == "untrained":
@@ -136,15 +139,18 @@ def learn(
     return lifelong.learn_tasks(some, method=method, seeds=seeds, part=part, **settings)
 
 
-def vector_machine(some: list[Any], memory: int | None, seeds: range, *, strength: float, part: str) -> lifelong.Learned:
-    """Return the accuracies of an SVM that has all tasks at once, or `memory` images of each class: a table with one row."""
+def classical(
+    some: list[Any], memory: int | None, seeds: range, *, kind: str, strength: float, part: str
+) -> lifelong.Learned:
+    """Return the accuracies of a model that has all tasks at once, or `memory` images of each class, in one row."""
     rows = []
     for run, seed in enumerate(seeds):
         images, labels = (np.concatenate([task[f"train_{what}"][run] for task in some]) for what in ("images", "labels"))
         kept = lifelong.choose_memory(labels, per_class=memory, seed=seed) if memory else slice(None)
         images, labels = images[kept], labels[kept]
         with threadpool_limits(1):
-            model = SVC(C=strength).fit(images, labels)
+            model = SVC(C=strength) if kind == "SVM" else LogisticRegression(C=strength, max_iter=500)
+            model.fit(images, labels)
             rows.append([model.decision_function(task[f"{part}_images"][run]) for task in some])
     shown = [np.stack(logits) for logits in zip(*rows, strict=True)]
     tables = np.array(
@@ -155,7 +161,7 @@ def vector_machine(some: list[Any], memory: int | None, seeds: range, *, strengt
 
 def compare(data: str, method: str, memory: int | None, changed: str = "") -> dict[str, Any]:
     """Return a record: what validation says of all candidates, and both tables of the best one for each question."""
-    no_steps = method in ("nearest mean", "shared covariance", "untrained", "joint, SVM", "memory, SVM")
+    no_steps = method in ("nearest mean", "shared covariance", "untrained", "joint, SVM", "memory, SVM", "joint, logistic")
     strengths = STRENGTHS | dict.fromkeys(("joint, SVM", "memory, SVM"), (1.0, 10.0, 100.0))
     strengths = strengths.get(method, strengths.get(method.partition(",")[0], (0.0,)))
     if data != "digits" and method == "shared covariance":
@@ -236,7 +242,11 @@ def plan() -> Iterator[dict[str, Any]]:
         yield from rows(data, SAME_CLASSES, (1, 5, 20))
     yield from rows("clothes", (*LINE[:7], *LINE[10:]), (1, 5, 20))
     for changed in CHANGED:
-        yield from rows("digits", LINE[:4], (4, 20), changed=changed)
+        large = changed.endswith("network")
+        yield from rows("digits", LINE[: 2 if large else 4], (4,) if large else (4, 20), changed=changed)
+    for changed in ({}, {"changed": "larger network"}, {"changed": "wide network"}):
+        yield {"data": "digits", "method": "rehearsal, shared", "memory": 4, **changed}
+    yield from ({"data": data, "method": "joint, logistic", "memory": None} for data in ("clothes", "digits"))
     for data in CLOTHES[2:]:
         yield from rows(data, ("nearest mean", "shared covariance", "joint"), ())
     yield from rows("clothes, linear", (*LINE[:3], "joint", *LINE[5:7], "growing head"), (20,))

@@ -21,8 +21,9 @@ from helpers.networks import THREADS, Layers, build_weights, forward, predict, s
 
 Numbers = Sequence[int]
 PARTS = ("train", "validation", "test")
-METHODS = ("fine-tune", "L2", "EWC", "EWC, empirical", "rehearsal", "rehearsal, shared", "frozen body", "joint")
-METHODS += ("nearest mean", "shared covariance", "current classes only", "EWC, current classes only", "growing head")
+METHODS = ("fine-tune", "L2", "EWC", "EWC, empirical", "rehearsal", "rehearsal, shared", "joint", "frozen body")
+METHODS += ("nearest mean", "shared covariance", "current classes only", "EWC, current classes only")
+METHODS += ("growing head", "frozen head")
 
 
 def digit_tasks(
@@ -211,12 +212,11 @@ def learn_tasks(
 ) -> Learned:
     """Return the accuracies of ReLU networks, one for each seed, that learn the tasks one after another by a method.
 
-    Every method has `steps` steps of Adam a task, with batches of 32. "L2" and "EWC" pull each weight to where it was after
-    the last task, with `strength` times 1 or times its Fisher information, summed over tasks (Kirkpatrick and others, 2017;
-    one anchor as in Huszar, 2018). "rehearsal" keeps `memory` images of each class ("shared": fills these bytes
-    with classes met so far), every class shown equally often. "current classes only" has no other outputs in the loss;
-    "frozen body" trains the last layer alone after the first task, "growing head" of it the columns of the current classes.
-    "joint" sees all tasks at once, with the steps of all. `watch(task, step, layers)` is called before each step, and last.
+    Every method has `steps` steps of Adam a task, batches of 32; "joint" has those of all, for all tasks at once. "L2" and
+    "EWC" pull each weight to where it was, by `strength` times 1 or its Fisher information, summed over tasks (Kirkpatrick and
+    others, 2017; Huszar, 2018). "rehearsal" keeps `memory` images of a class ("shared": fills their bytes with classes met);
+    all classes are shown equally often. "current classes only" has no other outputs in the loss. After task one "frozen body"
+    trains the last layer, "growing head" of it the current columns, "frozen head" all else. `watch(task, step, layers)`.
     """
     _check(tasks, method=method, memory=memory, seeds=seeds, part=part)
     classes = int(max(task.classes.max() for task in tasks)) + 1
@@ -226,20 +226,21 @@ def learn_tasks(
     importance = [tuple(np.zeros_like(some) for some in layer) for layer in layers]
     for number in range(1 if method == "joint" else len(tasks)):
         stage = tasks if method == "joint" else tasks[number : number + 1]
-        own = tasks[number].classes if method.endswith(("only", "head")) else np.arange(classes)
+        own = tasks[number].classes if method.endswith(("only", "growing head")) else np.arange(classes)
         kept = memory * classes // (tasks[number].classes[0] or classes) if method.endswith("shared") else memory
         images, labels = _pool(stage, tasks[:number], kept=kept if method.startswith("rehearsal") else 0, seeds=seeds)
-        held = {"pull": (_columns(layers, own), _columns(importance, own))} if number else {}
-        held |= {"frozen": len(hidden) * (number > 0 and method in ("frozen body", "growing head"))}
-        held |= {"learning_rate": learning_rate, "batch_size": 32, "seed": 1000 * seeds[0] + number, "activation": "relu"}
-        course = training_steps(_columns(layers, own), images, labels - own[0], **held)
+        start, settings = _columns(layers, own), {"activation": "relu", "batch_size": 32, "learning_rate": learning_rate}
+        settings |= {"seed": 1000 * seeds[0] + number, "pull": (start, _columns(importance, own))}
+        settings["frozen"] = len(hidden) * (number > 0 and method in ("frozen body", "growing head"))
+        course = training_steps(start, images, labels - own[0], **settings)
         for step, (trained, _) in enumerate(islice(course, steps * len(stage) + 1)):
+            if number and method == "frozen head":
+                trained[-1][0][...], trained[-1][1][...] = layers[-1]  # the network that is trained has these arrays
             if watch:
                 watch(number, step, _put(layers, trained, own))
         layers = _put(layers, trained, own)
         importance = _weigh(importance, trained, tasks[number], own, method=method, strength=strength)
-        shown = [predict(layers, task[f"{part}_images"], activation="relu") for task in tasks]
-        tables.append([score(*both, part) for both in zip(tasks, shown, strict=True)])
+        tables.append([score(task, predict(layers, task[f"{part}_images"], activation="relu"), part) for task in tasks])
     return Learned(*np.transpose(tables, (2, 3, 0, 1)), layers, _bytes_kept(tasks[0], layers, method, memory))
 
 
@@ -290,10 +291,10 @@ def _weigh(importance: Layers, layers: Layers, task: Bunch, own: np.ndarray, *, 
 
 
 def _bytes_kept(task: Bunch, layers: Layers, method: str, memory: int) -> int:
-    """Return what one run keeps beside its network: old weights, and their Fisher information; or images."""
+    """Return what one run keeps beside its network until the next task: Fisher information, or images."""
     weights = sum(some[0].nbytes for layer in layers for some in layer)
     images = memory * layers[-1][0].shape[-1] * task.image_bytes
-    return {"L2": weights, "EWC": 2 * weights, "rehearsal": images}.get(method.partition(",")[0], 0)
+    return {"EWC": weights, "rehearsal": images}.get(method.partition(",")[0], 0)
 
 
 def score(task: Bunch, logits: np.ndarray, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -310,10 +311,8 @@ def _learn_means(tasks: Sequence[Bunch], classes: int, *, method: str, strength:
     for task in tasks:
         for learner, *examples in zip(learners, task.train_images, task.train_labels, strict=True):
             learner.update(*examples)
-        tables.append([])
-        for asked in tasks:
-            pairs = zip(learners, asked[f"{part}_images"], strict=True)
-            tables[-1].append(score(asked, np.stack([one.scores(images) for one, images in pairs]), part))
+        shown = ([one.scores(i) for one, i in zip(learners, asked[f"{part}_images"], strict=True)] for asked in tasks)
+        tables.append([score(asked, np.stack(scores), part) for asked, scores in zip(tasks, shown, strict=True)])
     return Learned(*np.transpose(tables, (2, 3, 0, 1)), None, learners[0].bytes)
 
 

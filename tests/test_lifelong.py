@@ -190,6 +190,8 @@ def test_what_each_method_leaves_alone(tasks):
     assert max(part.max() for part in hidden) == 0 and head[..., :2].max() > 0
     *hidden, head, _ = moved("growing head")
     assert max(part.max() for part in hidden) == 0 == head[..., :2].max() and head[..., 2:].max() > 0
+    *hidden, head, bias = moved("frozen head")
+    assert hidden[0].max() > 0 == head.max() == bias.max()
     *hidden, head, _ = moved("current classes only")
     assert hidden[0].max() > 0 == head[..., :2].max()
     weak, strong = (np.mean(moved("L2", strength=strength)[0]) for strength in (0.0, 10.0))
@@ -225,7 +227,9 @@ def test_bytes_are_counted(tasks):
         return lifelong.learn_tasks(tasks, method=method, steps=1, seeds=RUNS, **more).bytes
 
     weights = 4 * (64 * 64 + 64 + 64 * 64 + 64 + 64 * 10 + 10)
-    assert (kept("L2"), kept("EWC, empirical"), kept("fine-tune")) == (weights, 2 * weights, 0)
+    assert (kept("L2"), kept("EWC, empirical"), kept("fine-tune")) == (0, weights, 0), (
+        "the old weights are the network's own"
+    )
     assert kept("rehearsal", memory=4) == 2560 == kept("nearest mean")
 
 

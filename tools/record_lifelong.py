@@ -23,8 +23,10 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
+from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
+from sklearn.utils import Bunch
 from threadpoolctl import threadpool_limits
 
 from helpers import lifelong
@@ -55,6 +57,7 @@ LINE = (
     "EWC, current classes only",
 )
 LINE += ("L2", "EWC, empirical", "frozen body", "growing head", "untrained", "joint, SVM")
+LINE += ("frozen head",)
 SAME_CLASSES = (
     "fine-tune",
     "nearest mean",
@@ -129,25 +132,62 @@ def learn(
     others, settings = CHANGED.get(changed, ({}, {}))
     seeds = runs if part == "validation" else others.get("runs", runs)
     some = tasks(data, seeds, **{key: value for key, value in others.items() if key != "runs"})
+    kept = (memory or 0) * sum(len(task.classes) * task.image_bytes for task in some)
+    if method.startswith("memory"):
+        some, method = only_memory(some, memory, seeds), method.replace("memory", "joint")
     if method.endswith(("SVM", "logistic")):
-        return classical(some, memory, seeds, kind=method.split()[-1], strength=strength, part=part)
+        return classical(some, kind=method.split()[-1], strength=strength, part=part)._replace(bytes=kept)
+    method = {"joint, network": "joint", "joint, shared covariance": "shared covariance"}.get(method, method)
     shape = {"hidden": () if "linear" in data else (64, 64) if data == "digits" or "then" in data else (64,)}
     settings = {"steps": 400 if "then" in data else 200} | shape | settings
     if method == "untrained":
         method, settings = "fine-tune", settings | {"steps": 0}
+    if method == "rehearsal, centres":
+        some, method = (
+            with_centres(data, seeds, memory, **{key: value for key, value in others.items() if key != "runs"}),
+            "fine-tune",
+        )
     settings |= {"learning_rate": learning_rate, "strength": strength, "memory": memory or 0}
-    return lifelong.learn_tasks(some, method=method, seeds=seeds, part=part, **settings)
+    found = lifelong.learn_tasks(some, method=method, seeds=seeds, part=part, **settings)
+    return found._replace(bytes=found.bytes or kept)
 
 
-def classical(
-    some: list[Any], memory: int | None, seeds: range, *, kind: str, strength: float, part: str
-) -> lifelong.Learned:
-    """Return the accuracies of a model that has all tasks at once, or `memory` images of each class, in one row."""
+def only_memory(some: list[Any], memory: int, seeds: range) -> list[Any]:
+    """Return the tasks with no other training images than those that rehearsal keeps."""
+    found = [task.copy() for task in some]
+    for task in found:
+        pairs = list(zip(task["train_labels"], seeds, strict=True))
+        chosen = np.stack([lifelong.choose_memory(labels, per_class=memory, seed=seed) for labels, seed in pairs])
+        task["train_images"] = np.take_along_axis(task["train_images"], chosen[..., np.newaxis], axis=1)
+        task["train_labels"] = np.take_along_axis(task["train_labels"], chosen, axis=1)
+    return [Bunch(**task) for task in found]
+
+
+@cache
+def with_centres(data: str, seeds: range, count: int, **changes: Any) -> list[Any]:
+    """Return tasks that replay `count` centres of k-means, in whole bytes, of each class before: as often as its images."""
+    found, kept = [], []
+    for task in tasks(data, seeds, **changes):
+        most = task.train_labels.shape[1]
+        again = [(np.resize(np.arange(images.shape[1]), most), images, labels) for images, labels in kept]
+        images = [task.train_images, *(images[:, places] for places, images, _ in again)]
+        labels = [task.train_labels, *(labels[:, places] for places, _, labels in again)]
+        new = {"train_images": np.concatenate(images, axis=1), "train_labels": np.concatenate(labels, axis=1)}
+        found.append(Bunch(**task | new))
+        rows = [
+            [i[of == label] for label in task.classes] for i, of in zip(task.train_images, task.train_labels, strict=True)
+        ]
+        centres = [[KMeans(count, n_init=3, random_state=0).fit(own).cluster_centers_ for own in row] for row in rows]
+        whole = np.float32(np.round(255 * np.reshape(centres, (len(rows), -1, 64))) / 255)
+        kept.append((whole, np.broadcast_to(np.repeat(task.classes, count), whole.shape[:2])))
+    return found
+
+
+def classical(some: list[Any], *, kind: str, strength: float, part: str) -> lifelong.Learned:
+    """Return the accuracies of a model that has all tasks at once, in a table with one row."""
     rows = []
-    for run, seed in enumerate(seeds):
+    for run in range(len(some[0].train_labels)):
         images, labels = (np.concatenate([task[f"train_{what}"][run] for task in some]) for what in ("images", "labels"))
-        kept = lifelong.choose_memory(labels, per_class=memory, seed=seed) if memory else slice(None)
-        images, labels = images[kept], labels[kept]
         with threadpool_limits(1):
             model = SVC(C=strength) if kind == "SVM" else LogisticRegression(C=strength, max_iter=500)
             model.fit(images, labels)
@@ -156,16 +196,18 @@ def classical(
     tables = np.array(
         [lifelong.score(*both, part) for both in zip(some, shown, strict=True)]
     )  # (asked task, question, runs)
-    kept = (memory or 0) * 10 * some[0].image_bytes
-    return lifelong.Learned(*tables.transpose(1, 2, 0)[:, :, np.newaxis], None, kept)
+    return lifelong.Learned(*tables.transpose(1, 2, 0)[:, :, np.newaxis], None, 0)
 
 
 def compare(data: str, method: str, memory: int | None, changed: str = "") -> dict[str, Any]:
     """Return a record: what validation says of all candidates, and both tables of the best one for each question."""
-    no_steps = method in ("nearest mean", "shared covariance", "untrained", "joint, SVM", "memory, SVM", "joint, logistic")
-    strengths = STRENGTHS | dict.fromkeys(("joint, SVM", "memory, SVM"), (1.0, 10.0, 100.0))
-    strengths = strengths.get(method, strengths.get(method.partition(",")[0], (0.0,)))
-    if (changed or data != "digits") and method == "shared covariance":
+    no_steps = method.endswith(("mean", "covariance", "untrained", "SVM", "logistic"))
+    strengths = STRENGTHS | {"joint, SVM": (1.0, 10.0, 100.0)}
+    alike = method.replace("memory", "joint")
+    strengths = strengths.get(
+        alike, strengths.get(alike.removeprefix("joint, "), strengths.get(method.partition(",")[0], (0.0,)))
+    )
+    if (changed or data != "digits" or memory) and method.endswith("shared covariance"):
         strengths = strengths[1:]  # pixels without ink, or fewer photographs than features: it cannot be inverted without
     if method.startswith("EWC") and (changed or data != "digits"):  # around what was best on digits in pairs
         strengths = strengths[1:6]
@@ -241,13 +283,19 @@ def plan() -> Iterator[dict[str, Any]]:
     yield from ({"film": True, "method": method, "place": place} for method in FILM for place in range(3))
     for data in ("mnist then uci", "uci then mnist"):
         yield from rows(data, SAME_CLASSES, (1, 5, 20))
-    yield from rows("clothes", (*LINE[:7], *LINE[10:]), (1, 5, 20))
+    yield from rows("clothes", (*LINE[:7], *LINE[10:13]), (1, 5, 20))
     for changed in CHANGED:
         large = changed.endswith("network")
         yield from rows("digits", LINE[: 3 if large else 4], (4,) if large else (4, 20), changed=changed)
     for changed in ({}, {"changed": "larger network"}, {"changed": "wide network"}):
         yield {"data": "digits", "method": "rehearsal, shared", "memory": 4, **changed}
     yield from ({"data": data, "method": "joint, logistic", "memory": None} for data in ("clothes", "digits"))
+    yield {"data": "digits", "method": "joint", "memory": None, "changed": "four times the steps"}
+    for changed in ({}, {"changed": "other runs"}, {"changed": "larger network"}):
+        yield {"data": "digits", "method": "rehearsal, centres", "memory": 4, **changed}
+    for data, memory in (("digits", 4), ("digits", 20), ("digits", 50), ("clothes", 5), ("clothes", 20)):
+        for kind in ("network", "shared covariance", "logistic"):
+            yield {"data": data, "method": f"memory, {kind}", "memory": memory}
     for data in CLOTHES[2:]:
         few = data != "clothes, pixels"  # the covariance of 3,072 numbers would take hours
         yield from rows(data, ("nearest mean", "joint", "shared covariance")[: 2 + few], ())

@@ -213,9 +213,9 @@ def learn_tasks(
     """Return the accuracies of ReLU networks, one for each seed, that learn the tasks one after another by a method.
 
     Every method has `steps` steps of Adam a task, batches of 32; "joint" has those of all, for all tasks at once. "L2" and
-    "EWC" pull each weight to where it was, by `strength` times 1 or its Fisher information, summed over tasks (Kirkpatrick and
+    "EWC" pull each weight to where it was, by `strength` times 1 or its Fisher information, summed up (Kirkpatrick and
     others, 2017; Huszar, 2018). "rehearsal" keeps `memory` images of a class ("shared": fills their bytes with classes met);
-    all classes are shown equally often. "current classes only" has no other outputs in the loss. After task one "frozen body"
+    all classes shown equally often. "current classes only" has no other outputs in the loss. After task one "frozen body"
     trains the last layer, "growing head" of it the current columns, "frozen head" all else. `watch(task, step, layers)`.
     """
     _check(tasks, method=method, memory=memory, seeds=seeds, part=part)

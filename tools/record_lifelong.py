@@ -8,8 +8,8 @@ asked, and with the task known. All else is exploration.
 
 Every candidate learns runs 300 to 304 and is asked the validation images of all tasks: in hindsight, but alike for all. The
 best one for each question then learns runs 400 to 409, and is asked the test images once. What was changed to overturn the
-conclusions, and clothes, have four learning rates instead of five, and five strengths of EWC instead of nine. A record has both tables (runs,
-after task, asked task). What is in the file already is kept, so an interrupted recording goes on.
+conclusions, and clothes, have four learning rates instead of five, and five strengths of EWC instead of nine. A record has
+both tables (runs, after task, asked task). What is in the file already is kept, so an interrupted recording goes on.
 """
 
 from __future__ import annotations

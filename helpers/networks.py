@@ -155,6 +155,7 @@ def training_steps(
     learning_rate: float = 0.01,
     weight_decay: float = 0.0,
     l2_sp: float = 0.0,
+    pull: tuple[Layers, Layers] | None = None,
     frozen: int = 0,
     batch_size: int | None = None,
     seed: int = 0,
@@ -164,14 +165,15 @@ def training_steps(
     A step sees all examples, or `batch_size` at random, in the precision of the layers; the first `frozen` layers stay.
     `optimizer` is "adam" (Kingma and Ba, 2015), "momentum" (Polyak, 1964) or "gradient_descent". `weight_decay` takes the
     share learning_rate * weight_decay off every weight and bias, as AdamW of Keras does (Loshchilov, Hutter, 2019). `l2_sp`
-    adds half of it times the squared distance of trained hidden layers from their start (Li, Grandvalet and Davoine, 2018).
+    adds half of it times the squared distance of trained hidden layers from their start (Li, Grandvalet and Davoine, 2018);
+    `pull`, a place and an importance for every weight, half the importance times the squared distance from the place.
     """
     _check_choice("optimizer", optimizer, ("adam", "momentum", "gradient_descent"))
     if not 0 <= frozen <= len(layers):
         raise ValueError(f"frozen is {frozen}, but there are {len(layers)} layers: give 0 to {len(layers)}.")
     first, row = layers[0][0], _row(layers[frozen:])
     trained, moments = _views(row, layers[frozen:]), np.zeros((2, *row.shape), row.dtype)
-    start = _row(trained[:-1])
+    start, pulled = _row(trained[:-1]), [_row(part[frozen:]) for part in pull or ()]
     x = forward(layers[: frozen + 1], np.asarray(x, first.dtype), activation=activation)[frozen]
     batches = _batches(x, np.asarray(targets), batch_size, runs=first.shape[:-2], seed=seed)
     for step, batch in enumerate(batches, start=1):
@@ -180,6 +182,8 @@ def training_steps(
         move = _row(gradients)
         if l2_sp:
             move[: start.size] += l2_sp * (row[: start.size] - start)
+        if pulled:
+            move += pulled[1] * (row - pulled[0])
         if optimizer == "momentum":
             moments[0] = move = 0.9 * moments[0] + move
         move = _adam(move, *moments, step=step, rate=learning_rate) if optimizer == "adam" else learning_rate * move

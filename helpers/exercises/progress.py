@@ -21,6 +21,7 @@ NOTEBOOKS = (  # number, stem, title
     ("08", "choosing_a_source", "Choosing a source"),
     ("09", "four_kinds_of_transfer", "Four kinds of transfer"),
     ("10", "domain_adaptation", "Domain adaptation"),
+    ("11", "lifelong_learning", "Lifelong learning"),
 )
 HEADS = ("", "notebook", "solved", "still open: Your turn ...")
 

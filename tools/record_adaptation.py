@@ -81,12 +81,8 @@ def clothing_images(shift: str, part: str) -> np.ndarray:
 
 @cache
 def clothing_rows(shift: str, part: str, view: str) -> np.ndarray:
-    """Return what a part looks like behind a shift: features of block 4, or "pixels", "colours", or matched pixels."""
+    """Return what a part looks like behind a shift: features of block 4, "pixels" or "colours"."""
     images = clothing_images(shift, part)
-    if view == "matched":  # each colour gets the mean and the deviation that it has in unshifted photographs
-        near, far = (clothing_images(of, "train").reshape(-1, 3).astype("float32") for of in ("none", shift))
-        images = (images - far.mean(axis=0)) / far.std(axis=0) * near.std(axis=0) + near.mean(axis=0)
-        images = np.clip(images.round(), 0, 255).astype("uint8")
     if view in ("pixels", "colours"):
         return small_pixels(images) if view == "pixels" else colour_numbers(images)
     return extract_features(images, base_model=load_vgg16(input_shape=images.shape[1:]), layers="block4_pool")
@@ -106,7 +102,7 @@ def domains(data: str, shift: str, *, run: int, labels_per_class: int = 0, pool:
         task = Bunch(source=clothing_rows(near, "train", look)[own], source_labels=labels[own])
         task.update(pool=clothing_rows(shift, "train", look)[rest], pool_labels=labels[rest])
         task.test, task.test_labels = (
-            clothing_rows(shift, "test", view if view == "matched" else look),
+            clothing_rows(shift, "test", look),
             clothes().test_labels,
         )
     if labels_per_class:
@@ -145,7 +141,7 @@ def judge(data: str, task: Bunch, fit: Callable, moved: tuple) -> dict[str, floa
 def without_labels(data: str, shift: str, arm: str, pool: str) -> dict[str, Any]:
     """Return the test accuracies of an arm by each rule of choice; `test` is by the rule "source"."""
     arm, _, trained = arm.partition(" + ")
-    view, move = {"bound": "bound", "pixels matched": "matched"}.get(arm, ""), MAPS.get(arm, MAPS["source only"])
+    view, move = "bound" if arm == "bound" else "", MAPS.get(arm, MAPS["source only"])
     values = [{"threshold": one} for one in (0.5, 0.7, 0.9, 0.99)] if trained else [{"C": one} for one in C]
     maps = SETTINGS.get(arm, [{}])
     tried: list[list] = [[] for _ in itertools.product(maps, values)]
@@ -310,9 +306,7 @@ def plan() -> Iterator[dict[str, Any]]:
     yield from ask("clothes", ("noise",), clear[1:3], pools=("10", "25", "50", "100", "200"))
     yield from ask("digits", near[1:], clear[1:3], pools=("10", "25", "50", "100", "200"))
     yield from ask("clothes", ("none", *MAIN), ("clusters, pixels",), labels=(1, 5))
-    yield from ask("clothes", ("noise", "blur"), ("source only + self-training", "standardise + self-training"))
-    yield from ask("digits", near[1:], ("DANN twin, input: mean", "DANN, input: mean"))
-    yield from ask("clothes", MAIN, ("pixels matched",))
+    yield from ask("clothes", ("noise",), ("source only + self-training", "standardise + self-training"))
 
 
 def read() -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ def forgetting_explorer() -> Explorer:
     question = "Fine-tuning on 5 to 9 begins. Which old digit is the first that most networks misread?"
     answer = f"it depends on the run: {counts} of the ten runs (two at once count for both)"
     controls = {
-        "method": choice("method", METHODS, kind="menu"),
+        "method": choice("method", METHODS, value="EWC", kind="menu"),
         "place": choice("strength", [(text, place) for place, text in enumerate(STRENGTHS)], value=1),
         "snapshot": choice(
             "step", [(str(s), place) for place, s in enumerate(recorded("fine-tune", 0)["steps"])], kind="time"

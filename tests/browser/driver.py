@@ -13,7 +13,7 @@ from playwright.sync_api import ConsoleMessage, Dialog, Locator, Page, Request, 
 from .explorer_driver import ANY
 from .server import Lab
 
-PATIENCE = 60_000  # milliseconds for anything that takes an instant on an idle machine
+PATIENCE = 120_000  # milliseconds for anything that takes an instant on an idle machine
 RUN_LIMIT = 600_000
 NUMBERED = re.compile(r"\[\d+\]:")
 

@@ -20,7 +20,7 @@ CONTENTS = {
     "networks": "",  # short names, for use as helpers.networks
     "transfer_kinds": "",  # the methods of notebook 09, for use as helpers.transfer_kinds
     "adaptation": "",  # the methods of notebook 10, for use as helpers.adaptation
-    "dann": "GradientReversal build_dann mixed_batches",
+    "dann": "GradientReversal mixed_batches",
     "lifelong": "",  # those of notebook 11
     "augmentation": "augmented_views build_augmentation view_batches",
     "fine_tuning": "adam_by_block build_classifier freeze_before layer_distances split_model",

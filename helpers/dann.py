@@ -27,26 +27,6 @@ class GradientReversal(keras.layers.Layer):
         return super().get_config() | {"strength": self.strength}
 
 
-def build_dann(
-    *, inputs: int = 64, classes: int = 10, strength: float = 0.1, learning_rate: float = 0.003, seed: int = 0
-) -> keras.Model:
-    """Return a compiled network of two answers, logits: "label" (n, classes), and "domain" (n, 2), behind the reversal.
-
-    Two hidden layers of 64 are shared. Strength 0 is the twin: the domain is still asked, but the features never hear of it.
-    """
-    keras.utils.set_random_seed(seed)
-    images = keras.Input((inputs,))
-    hidden = keras.layers.Dense(64, activation="relu", name="hidden_1")(images)
-    features = keras.layers.Dense(64, activation="relu", name="hidden_2")(hidden)
-    label = keras.layers.Dense(classes, name="label")(features)
-    reversed_features = GradientReversal(strength, name="reversal")(features)
-    judge = keras.layers.Dense(32, activation="relu", name="judge")(reversed_features)
-    model = keras.Model(images, {"label": label, "domain": keras.layers.Dense(2, name="domain")(judge)})
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(learning_rate), {"label": loss, "domain": loss}, jit_compile=False)
-    return model
-
-
 def mixed_batches(
     source: np.ndarray, labels: np.ndarray, target: np.ndarray, *, steps: int, batch_size: int = 64, seed: int = 0
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:

@@ -9,12 +9,13 @@ epoch on weights that have seen it.
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import json
 import math
 import time
 import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -295,6 +296,29 @@ def write_runs(path: Path, *, runs: list[dict[str, Any]], **about: Any) -> None:
     head = "".join(f"{json.dumps(key)}: {json.dumps(value)},\n" for key, value in about.items())
     temporary.write_text(f'{{{head}"runs": [\n{lines}\n]}}\n', encoding="utf-8")
     temporary.replace(path)
+
+
+def record_missing(
+    path: Path, wanted: Iterable[dict], act: Callable[..., dict], *, until: float, recorded: dict[str, Any]
+) -> None:
+    """Add to a file of records, one by one, what `act(**asked)` returns for all that is `wanted` and not in it yet.
+
+    It ends at `until`, of `time.monotonic()`. Versions and the date join `recorded`, which is said about all runs.
+    """
+    runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
+    recorded = {package: importlib.metadata.version(package) for package in ("numpy", "scikit-learn", "keras")} | recorded
+    recorded["date"] = time.strftime("%Y-%m-%d")
+    for asked in wanted:
+        if any(asked.items() <= run.items() for run in runs):
+            continue
+        if time.monotonic() > until:
+            break
+        begin = time.perf_counter()
+        found = act(**asked)
+        runs.append(asked | found | {"seconds": round(time.perf_counter() - begin, 1)})
+        chosen = [value for key, value in found.items() if key.startswith("chosen")]
+        print(*asked.values(), *chosen, f"{np.mean(found.get('test', np.nan)):.3f}, {runs[-1]['seconds']} s", flush=True)
+        write_runs(path, recorded=recorded, runs=runs)
 
 
 def _read_runs(name: str) -> list[dict[str, Any]]:

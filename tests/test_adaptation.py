@@ -222,12 +222,27 @@ def test_reversed_gradient_by_hand():
     np.testing.assert_allclose(tape.gradient(value, features), [[-10, -14]])
 
 
+def dann(*, strength, seed):
+    """The network of the notebook, its layers with names."""
+    import keras
+
+    from helpers.dann import GradientReversal
+
+    keras.utils.set_random_seed(seed)
+    images = keras.Input((64,))
+    hidden = keras.layers.Dense(64, activation="relu", name="hidden_1")(images)
+    features = keras.layers.Dense(64, activation="relu", name="hidden_2")(hidden)
+    judge = keras.layers.Dense(32, activation="relu", name="judge")(GradientReversal(strength, name="reversal")(features))
+    heads = {"label": keras.layers.Dense(10, name="label")(features), "domain": keras.layers.Dense(2, name="domain")(judge)}
+    model, loss = keras.Model(images, heads), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.003), {"label": loss, "domain": loss})
+    return model
+
+
 def test_the_reversal_survives_saving(tmp_path):
     import keras
 
-    from helpers.dann import build_dann
-
-    model, images = build_dann(strength=0.7, seed=1), RANDOM.normal(size=(4, 64)).astype("float32")
+    model, images = dann(strength=0.7, seed=1), RANDOM.normal(size=(4, 64)).astype("float32")
     model.save(tmp_path / "dann.keras")
     again = keras.models.load_model(tmp_path / "dann.keras")
     assert again.get_layer("reversal").strength == 0.7
@@ -275,11 +290,11 @@ def test_a_step_of_the_adversarial_network_goes_along_the_measured_gradient(stre
 
 def test_the_numpy_network_is_the_keras_one():
     """The same start, the same batches, ten steps of Adam: the same weights."""
-    from helpers.dann import build_dann, mixed_batches
+    from helpers.dann import mixed_batches
 
     source, target = (RANDOM.normal(mean, 1, (16, 64)).astype("float32") for mean in (0, 0.5))
     labels, steps = np.arange(16) % 10, 10
-    model = build_dann(strength=0.3, learning_rate=0.003, seed=0)
+    model = dann(strength=0.3, seed=0)
     names = (("hidden_1", "hidden_2"), ("label",), ("judge", "domain"))
     parts = tuple(
         [tuple(w.numpy()[None, None] if w.ndim == 1 else w.numpy()[None] for w in model.get_layer(n).weights) for n in part]

@@ -1,5 +1,6 @@
 """Tests of helpers.training: killed runs end like those that were not, damaged states are not taken, curves are drawn."""
 
+import json
 import os
 import signal
 import subprocess
@@ -201,3 +202,21 @@ def test_a_file_of_recorded_arms_says_what_its_letters_mean():
     run = load_runs("clothing", arm="ImageNet VGG16, block 4", labels_per_class=50, seed=0)[0]
     predicted, _ = decode_answers(run)
     assert np.mean(predicted == about["test_labels"]) == pytest.approx(run["test_accuracy"], abs=1e-5)
+
+
+def test_an_interrupted_recording_goes_on(tmp_path):
+    from helpers.training import record_missing
+
+    path, wanted, asked = tmp_path / "kinds.json", [{"arm": arm} for arm in "abc"], []
+
+    def act(arm):
+        asked.append(arm)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return {"chosen": {}, "test": [0.5]}
+
+    with pytest.raises(KeyboardInterrupt):
+        record_missing(path, iter(wanted), act, until=np.inf, recorded={})
+    record_missing(path, iter(wanted), act, until=np.inf, recorded={})
+    assert asked == ["a", "b", "b", "c"]
+    assert [run["arm"] for run in json.loads(path.read_text())["runs"]] == ["a", "b", "c"]

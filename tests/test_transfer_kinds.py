@@ -1,6 +1,5 @@
 """The methods of notebook 09 on cases with known answers, most of them worked by hand."""
 
-import json
 import runpy
 
 import course
@@ -196,24 +195,6 @@ def test_boosting_keeps_weights_positive_and_of_sum_one():
     np.testing.assert_allclose(found.weights.sum(axis=1), 1)
     unscaled = found.weights[:, :200] / found.weights[:, :200].max(axis=1, keepdims=True)
     assert (np.diff(unscaled, axis=0) <= 1e-12).all(), "a source example never gains on the best one"
-
-
-def test_an_interrupted_recording_goes_on(tmp_path):
-    recorder = runpy.run_path(str(course.ROOT / "tools" / "record_kinds.py"))["record"]
-    recorder.__globals__["PATH"] = tmp_path / "kinds.json"
-    wanted, asked = [{"arm": arm} for arm in "abc"], []
-
-    def act(arm):
-        asked.append(arm)
-        if len(asked) == 2:
-            raise KeyboardInterrupt
-        return {"chosen": {}, "test": [0.5]}
-
-    with pytest.raises(KeyboardInterrupt):
-        recorder(iter(wanted), act, until=np.inf)
-    recorder(iter(wanted), act, until=np.inf)
-    assert asked == ["a", "b", "b", "c"]
-    assert [run["arm"] for run in json.loads((tmp_path / "kinds.json").read_text())["runs"]] == ["a", "b", "c"]
 
 
 def test_all_that_the_tool_plans_is_recorded():

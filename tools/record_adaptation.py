@@ -16,7 +16,6 @@ rest is exploration. With labels, C and settings are those of the arm without. T
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import itertools
 import json
 import time
@@ -37,7 +36,7 @@ from helpers.data import load_clothing, straighten, take_per_class
 from helpers.experiments import colour_numbers, small_pixels
 from helpers.explorers.domain_adaptation import part_of_the_way
 from helpers.features import extract_features
-from helpers.training import RUNS_FOLDER, write_runs
+from helpers.training import RUNS_FOLDER, record_missing
 from helpers.vgg16 import load_vgg16
 
 PATH, RUNS, PARTS = RUNS_FOLDER / "adaptation.json", range(300, 310), ("train", "test")
@@ -327,24 +326,8 @@ def act(data: str, shift: str, arm: str, labels_per_class: int, pool: str) -> di
     return without_labels(data, shift, arm, pool)
 
 
-def record(until: float) -> None:
-    """Record what is missing, one line of the file after the other, until then."""
-    recorded = {package: importlib.metadata.version(package) for package in ("numpy", "scikit-learn", "keras")}
-    recorded |= {"date": time.strftime("%Y-%m-%d"), "first and last run": [RUNS[0], RUNS[-1]], "DANN steps": STEPS}
-    for asked in plan():
-        runs = read()
-        if any(asked.items() <= run.items() for run in runs):
-            continue
-        if time.monotonic() > until:
-            break
-        begin = time.perf_counter()
-        found = act(**asked)
-        runs.append(asked | found | {"seconds": round(time.perf_counter() - begin, 1)})
-        print(*asked.values(), f"{np.mean(found['test']):.3f}, {runs[-1]['seconds']} s", flush=True)
-        write_runs(PATH, recorded=recorded, runs=runs)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--at-most", type=float, default=60, metavar="MINUTES", help="stop after the record in hand (60)")
-    record(time.monotonic() + 60 * parser.parse_args().at_most)
+    about = {"first and last run": [RUNS[0], RUNS[-1]], "DANN steps": STEPS}
+    record_missing(PATH, plan(), act, until=time.monotonic() + 60 * parser.parse_args().at_most, recorded=about)

@@ -9,7 +9,6 @@ other digits each, the mean validation accuracy of every candidate, the one that
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import itertools
 import json
 import sys
@@ -32,7 +31,7 @@ from helpers.data import load_clothing, take_per_class
 from helpers.experiments import colour_numbers, small_pixels
 from helpers.features import extract_features
 from helpers.networks import accuracy, build_weights, new_head, predict, train, training_steps
-from helpers.training import RUNS_FOLDER, write_runs
+from helpers.training import RUNS_FOLDER, record_missing
 from helpers.vgg16 import load_vgg16
 
 PATH, RUNS = RUNS_FOLDER / "kinds.json", range(200, 210)
@@ -368,23 +367,6 @@ def plan() -> Iterator[dict[str, Any]]:
     yield from compare(("other scanner", 20))
 
 
-def record(wanted: Iterator[dict[str, Any]], act: Callable[..., dict[str, Any]], *, until: float) -> None:
-    """Record what is missing, one line of the file after the other, until then."""
-    runs = json.loads(PATH.read_text(encoding="utf-8"))["runs"] if PATH.exists() else []
-    versions = {package: importlib.metadata.version(package) for package in ("numpy", "scikit-learn", "keras")}
-    recorded = versions | {"date": time.strftime("%Y-%m-%d"), "first and last run": [RUNS[0], RUNS[-1]]}
-    for asked in wanted:
-        if any(asked.items() <= run.items() for run in runs):
-            continue
-        if time.monotonic() > until:
-            break
-        begin = time.perf_counter()
-        found = act(**asked)
-        runs.append(asked | found | {"seconds": round(time.perf_counter() - begin, 1)})
-        print(*asked.values(), found["chosen"], f"{np.mean(found['test']):.3f}, {runs[-1]['seconds']} s", flush=True)
-        write_runs(PATH, recorded=recorded, runs=runs)
-
-
 def act(flaw: str, share: float, labels_per_class: int, model: str, arm: str, film: bool = False) -> dict[str, Any]:
     """Return one record."""
     if model == "unseen":
@@ -397,5 +379,6 @@ def act(flaw: str, share: float, labels_per_class: int, model: str, arm: str, fi
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--at-most", type=float, default=60, metavar="MINUTES", help="stop after the record in hand (60)")
-    record(plan(), act, until=time.monotonic() + 60 * parser.parse_args().at_most)
+    about = {"first and last run": [RUNS[0], RUNS[-1]]}
+    record_missing(PATH, plan(), act, until=time.monotonic() + 60 * parser.parse_args().at_most, recorded=about)
     sys.exit(0)

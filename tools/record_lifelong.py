@@ -15,9 +15,7 @@ both tables (runs, after task, asked task). What is in the file already is kept,
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import itertools
-import json
 import time
 from collections.abc import Iterator
 from functools import cache, partial
@@ -36,7 +34,7 @@ from helpers.evaluation import paired_interval
 from helpers.experiments import colour_numbers, small_pixels
 from helpers.features import extract_features
 from helpers.networks import forward
-from helpers.training import RUNS_FOLDER, write_runs
+from helpers.training import RUNS_FOLDER, record_missing
 from helpers.vgg16 import load_vgg16
 
 PATH, TUNING, RUNS = RUNS_FOLDER / "lifelong.json", range(300, 305), range(400, 410)
@@ -301,36 +299,13 @@ def plan() -> Iterator[dict[str, Any]]:
         yield from rows(data, ("nearest mean", "joint", "shared covariance")[: 2 + few], ())
 
 
-def main(until: float) -> None:
-    """Record what is missing, one line of the file after the other, until then."""
-    runs = json.loads(PATH.read_text(encoding="utf-8"))["runs"] if PATH.exists() else []
-    recorded = {package: importlib.metadata.version(package) for package in ("numpy", "scikit-learn", "keras")}
-    recorded |= {"date": time.strftime("%Y-%m-%d"), "tuned on": [TUNING[0], TUNING[-1]], "runs": [RUNS[0], RUNS[-1]]}
-    for asked in plan():
-        if any(
-            asked == {key: run[key] for key in ("data", "film", "method", "memory", "place", "changed") if key in run}
-            for run in runs
-        ):
-            continue
-        if time.monotonic() > until:
-            break
-        begin = time.perf_counter()
-        found = film(asked["method"], asked["place"]) if "film" in asked else compare(**asked)
-        runs.append(asked | found | {"seconds": round(time.perf_counter() - begin, 1)})
-        write_runs(PATH, recorded=recorded, runs=runs)
-        ends = [
-            lifelong.average_accuracy(found[name]).mean().round(3) for name in ("all_classes", "task_known") if name in found
-        ]
-        print(
-            *asked.values(),
-            *(str(value) for key, value in found.items() if "chosen" in key),
-            *ends,
-            runs[-1]["seconds"],
-            flush=True,
-        )
+def act(**asked: Any) -> dict[str, Any]:
+    """Return one record."""
+    return film(asked["method"], asked["place"]) if "film" in asked else compare(**asked)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--at-most", type=float, default=60, metavar="MINUTES", help="stop after the record in hand (60)")
-    main(time.monotonic() + 60 * parser.parse_args().at_most)
+    about = {"tuned on": [TUNING[0], TUNING[-1]], "runs": [RUNS[0], RUNS[-1]]}
+    record_missing(PATH, plan(), act, until=time.monotonic() + 60 * parser.parse_args().at_most, recorded=about)

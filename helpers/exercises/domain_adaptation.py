@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.exercises.feedback import as_array, as_number, call, exercise, expect, hint_if, number_exercise
+from helpers.exercises.feedback import as_array, as_number, call, exercise, expect, expect_cases, hint_if, number_exercise
 
 SHIFTS = {"a": "covariate", "b": "label", "c": "meaning", "d": "covariate"}
 
@@ -17,15 +17,7 @@ def check_which_shift(answers: Any) -> None:
         "c": "case c: not one picture has changed. But what is the right answer for it now?",
         "d": "case d: the same words from another voice. Sounds differ, and their meaning does not.",
     }
-    _expect_cases(answers, SHIFTS, ("covariate", "label", "meaning"), hints)
-
-
-def _expect_cases(answers: Any, right: dict, known: tuple, hints: dict, also: tuple = ()) -> None:
-    hint_if(not isinstance(answers, dict) or set(answers) != set(right), f"a dict with the keys {tuple(right)} is wanted.")
-    unknown = [value for value in answers.values() if value not in known]
-    hint_if(bool(unknown), f"choose from {known}; received {str(unknown[:1]):.40}.")
-    for case, wanted in right.items():
-        hint_if(answers[case] != wanted and (case, answers[case]) not in also, hints[case])
+    expect_cases(answers, SHIFTS, ("covariate", "label", "meaning"), hints)
 
 
 def _two_clouds() -> tuple[np.ndarray, np.ndarray]:
@@ -176,4 +168,4 @@ def check_what_first(answers: Any) -> None:
         "c": "case c: what did moving mean and spread gain on scale, without a label?",
         "d": "case d: what is free has been done. What did five labels a class add on scale?",
     }
-    _expect_cases(answers, FIRST, ("standardise", "labels", "nothing"), hints)
+    expect_cases(answers, FIRST, ("standardise", "labels", "nothing"), hints)

@@ -95,6 +95,17 @@ def expect(
     raise NotYet(otherwise)
 
 
+def expect_cases(
+    answers: Any, right: dict[str, str], known: Iterable[str], hints: dict[str, str], *, also: Iterable[tuple[str, str]] = ()
+) -> None:
+    """Raise the hint of the first of several cases, a dict, that is not right, nor (case, answer) in `also`."""
+    hint_if(not isinstance(answers, dict) or set(answers) != set(right), f"a dict with the keys {tuple(right)} is wanted.")
+    unknown = [value for value in answers.values() if value not in known]
+    hint_if(bool(unknown), f"choose from {known}; received {str(unknown[:1]):.40}.")
+    for case, wanted in right.items():
+        hint_if(answers[case] != wanted and (case, answers[case]) not in also, hints[case])
+
+
 def as_number(answer: Any) -> float:
     """Return the answer, one number or an array or a list of one, or raise `NotYet` that says what it is instead."""
     hint_if(isinstance(answer, str), f"{answer!r} is text. Give a number, without quotation marks.")

@@ -5,7 +5,17 @@ from typing import Any
 import numpy as np
 
 from helpers import transfer_kinds as kinds
-from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise, expect, hint_if, number_exercise
+from helpers.exercises.feedback import (
+    NotYet,
+    as_array,
+    as_number,
+    call,
+    exercise,
+    expect,
+    expect_cases,
+    hint_if,
+    number_exercise,
+)
 from helpers.training import load_runs
 
 
@@ -144,14 +154,10 @@ ALSO = {("c", "features"), ("c", "model")}
 @exercise("what is wrong with the source decides, and sometimes the answer is to leave it alone.")
 def check_which_kind(answers: Any) -> None:
     known = ("instances", "features", "model", "relations", "none")
-    hint_if(not isinstance(answers, dict) or set(answers) != set(CASES), f"a dict with the keys {tuple(CASES)} is wanted.")
-    unknown = [value for value in answers.values() if value not in known]
-    hint_if(bool(unknown), f"choose from {known}; received {str(unknown[:1]):.40}.")
     hints = {
         "a": "case a: a part of the source looks like your target, the rest does not. What would you do with each part?",
         "b": "case b: none of your classes is in the source. What can still be learned from pairs of its examples?",
         "c": "case c: its classes are yours, only the names are lost. Could they be found again, or done without?",
         "d": "case d: with twenty labels a class, was anything from the other scanner ahead of an SVM on your own labels?",
     }
-    for case, right in CASES.items():
-        hint_if(answers[case] != right and (case, answers[case]) not in ALSO, hints[case])
+    expect_cases(answers, CASES, known, hints, also=ALSO)

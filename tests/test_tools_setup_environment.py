@@ -423,7 +423,7 @@ def test_ci_installs_a_browser_where_there_is_none_and_insists_on_it(tmp_path, i
         fake(tmp_path / "bin" / name, code)
     own = {"PATH": str(tmp_path / "bin"), "SAID": str(tmp_path / "said")}
     answer = subprocess.run([course.ROOT / ".ci" / "run"], env=own, capture_output=True, text=True)
-    assert answer.returncode == 0 and answer.stdout.endswith("make test DEVICE=auto 1\n"), answer
+    assert answer.returncode == 0 and answer.stdout.endswith("make test DEVICE=auto WORKERS=0 1\n"), answer
     asked = (tmp_path / "said").read_text() if not installed else "nothing"
     assert "chromium" in asked if not installed else not (tmp_path / "said").exists()
 

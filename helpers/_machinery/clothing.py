@@ -109,7 +109,8 @@ def _fetch() -> dict[Key, bytes]:
         told = re.findall(r"\[Errno[^\]]*\][^\"()]*", str(error)) if isinstance(error, OSError) else []
         reason = [str(error)[:400], *told][-1].strip(". ")
         raise PhotographsMissing(
-            f"The photographs of clothes are not here: {VARIABLE} names no folder, {place} does not hold them, and "
-            f"{url} could not be fetched into it ({reason}); run `python -m helpers photographs` where "
-            f"there is a network and room on the disk, or let {VARIABLE} name a folder that holds them."
+            f"The photographs of clothes are not here: {VARIABLE} names no folder, "
+            f"{str(place).replace(str(Path.home()), '~')} does not hold them, and {url} could not be fetched into it "
+            f"({reason}); run `python -m helpers photographs` where there is a network and room on the disk, or let "
+            f"{VARIABLE} name a folder that holds them."
         ) from error

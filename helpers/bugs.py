@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import gc
 import linecache
-import os
 import sys
 import tempfile
 import types
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +46,16 @@ def run_program(source: str, *, name: str = "program") -> dict[str, Any]:
     import keras
 
     keras.utils.clear_session()
+    gc.collect()
     module, lines = types.ModuleType(name), source.splitlines(keepends=True)
     sys.modules[name] = module  # so TensorFlow finds the source of functions in it
     linecache.cache[f"{name}.py"] = (len(source), None, lines, f"{name}.py")
-    with _empty_folder(), warnings.catch_warnings():
+    names = vars(module)
+    names["_folder"] = tempfile.TemporaryDirectory()  # lives as long as the names: datasets read from it
+    with contextlib.chdir(names["_folder"].name), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        exec(compile(source, f"{name}.py", "exec"), vars(module))
-    return vars(module)
+        exec(compile(source, f"{name}.py", "exec"), names)
+    return names
 
 
 def confirm(names: dict[str, Any], source: str) -> Any:
@@ -63,40 +65,21 @@ def confirm(names: dict[str, Any], source: str) -> Any:
     call = source.strip().splitlines()[-1].removeprefix("# ")
     if not call.startswith("diagnose(model"):
         raise ValueError(f"the last line of a program is how to diagnose it, '# diagnose(model, ...)'; it is {call!r:.80}.")
-    return eval(call, names | {"diagnose": diagnostics.diagnose})
+    with contextlib.chdir(names["_folder"].name):
+        return eval(call, names | {"diagnose": diagnostics.diagnose})
 
 
 def true_accuracy(names: dict[str, Any], *, model: Any = None) -> float:
     """Return the share of untouched test pictures that the model of a program gets right, prepared as it prepares them.
 
-    A program that knows its classes by other numbers says so in `class_names`; one that learns the digits 5 to 9 alone is
-    asked about these.
+    A program whose classes have other numbers than the data, or are fewer, says so in `class_names`.
     """
     data, model = names["data"], model or names["model"]
-    images, labels = data.test_images, data.test_labels
-    if "class_names" in names:
-        labels = np.array([names["class_names"].index(data.class_names[label]) for label in labels])
-    if "read" in names:
-        features, labels = _read(names, images, labels)
-    else:
-        features = names.get("prepare", np.asarray)(images)
-    return float(np.mean(model.predict(features, batch_size=100, verbose=0).argmax(axis=-1) == labels))
-
-
-def _read(names: dict[str, Any], images: np.ndarray, labels: np.ndarray) -> Any:
-    """Return features and labels of the test pictures, computed once for each run of a program."""
-    if "_test" not in names:
-        found = names["read"](images, labels)
-        names["_test"] = found[-1] if isinstance(found[0], tuple) else found
-    return names["_test"]
-
-
-@contextlib.contextmanager
-def _empty_folder() -> Iterator[None]:
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            yield
-        finally:
-            os.chdir(before)
+    class_names = names.get("class_names", data.class_names)
+    if "_test" not in names:  # once for each run of a program, whatever epochs there are
+        asked = [number for number, label in enumerate(data.test_labels) if data.class_names[label] in class_names]
+        prepare = names.get("read", names.get("prepare", np.asarray))
+        labels = np.array([class_names.index(data.class_names[label]) for label in data.test_labels[asked]])
+        names["_test"] = prepare(data.test_images[asked]), labels
+    images, labels = names["_test"]
+    return float(np.mean(model.predict(images, batch_size=100, verbose=0).argmax(axis=-1) == labels))

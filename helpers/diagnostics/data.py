@@ -220,13 +220,17 @@ class Epochs:
 
     def batches(self) -> Iterator[np.ndarray]:
         """Yield the images of one epoch, batch by batch, (n, height, width, channels)."""
+        return map(_images, self.items())
+
+    def items(self) -> Iterator[Any]:
+        """Yield what the dataset gives in one epoch, mostly pairs of images and labels."""
         shown, fresh = 0, False
         while not shown and not fresh:  # the epoch before may have come to the very end of the data
             fresh = self.steps is None or self._running is None
             self._running = self._one_pass() if fresh else self._running
             for item in itertools.islice(self._running, self.steps):
                 shown += 1
-                yield _images(item)
+                yield item
             if shown != self.steps:  # the data had an end; `fit()` stops its epoch here as well
                 self._running = None
 
@@ -277,20 +281,34 @@ class Epochs:
         return len({*self.first, *self.second, *later}) < len(set(self.first)) + self.full_batch
 
     @functools.cached_property
-    def stages(self) -> str:
-        """Return the stages of a `tf.data` pipeline, "Map Shuffle Batch", but shuffles in a fixed order; "" for others."""
+    def _graph(self) -> Any:
+        """Return the graph of a `tf.data` pipeline; an empty one for others, None where TensorFlow cannot write it."""
         import tensorflow as tf
 
         if not isinstance(self.data, tf.data.Dataset):
-            return ""
+            return tf.compat.v1.GraphDef()
         try:
             variant = tf.data.experimental.to_variant(self.data)
             graph = tf.raw_ops.DatasetToGraphV2(input_dataset=variant, external_state_policy=1)  # 1: ignore
         except tf.errors.OpError:
+            return None
+        return tf.compat.v1.GraphDef.FromString(graph.numpy())
+
+    @functools.cached_property
+    def stages(self) -> str:
+        """Return the stages of a `tf.data` pipeline, "Map Shuffle Batch", but shuffles in a fixed order; "" for others."""
+        if self._graph is None:
             return "unknown"
-        nodes = tf.compat.v1.GraphDef.FromString(graph.numpy()).node
-        nodes = [node for node in nodes if "Shuffle" not in node.op or node.attr["reshuffle_each_iteration"].b]
+        nodes = [node for node in self._graph.node if "Shuffle" not in node.op or node.attr["reshuffle_each_iteration"].b]
         return " ".join(node.op.partition("Dataset")[0] for node in nodes if "Dataset" in node.op)
+
+    @property
+    def random(self) -> bool:
+        """Return whether the functions of a `tf.data` pipeline draw random numbers, as augmentation does."""
+        if self._graph is None:
+            return False
+        operations = [node.op for function in self._graph.library.function for node in function.node_def]
+        return any("Random" in name and "Dataset" not in name for name in operations)
 
     @property
     def deals_anew(self) -> bool:
@@ -311,6 +329,8 @@ def _readable(data: Any) -> Any:
         return copy.copy(data)
     if hasattr(data, "dtype") or (isinstance(data, tuple) and data and hasattr(data[0], "dtype")):
         return [data]
+    if isinstance(data, tuple) and len(data) > 1 and isinstance(data[0], dict | list | tuple) and hasattr(data[1], "dtype"):
+        return [data]  # several inputs, and labels
     if isinstance(data, Iterator):
         problem = "a generator can be gone through only once, so looking at it would use it up"
         raise TypeError(f"{problem}; give the dataset itself, or a function that makes a new generator.")

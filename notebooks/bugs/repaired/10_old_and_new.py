@@ -12,18 +12,19 @@ vgg = load_vgg16(input_shape=(32, 32, 3))
 base = keras.Model(vgg.inputs[0], vgg.get_layer("block4_pool").output, name="base")
 
 
-def read(images, labels, few=None):
-    new = labels >= 5
-    features = base.predict(prepare(images), verbose=0).mean(axis=(1, 2))
-    return (features[~new], labels[~new]), (features[new][:few], labels[new][:few] - 5)
+def read(images):
+    return base.predict(prepare(images), verbose=0).mean(axis=(1, 2))
 
 
-known, train = read(data.train_images, data.train_labels, few=40)
-_, validation = read(data.validation_images, data.validation_labels, few=50)
+class_names = data.class_names[5:]
+new, new_too = data.train_labels >= 5, data.validation_labels >= 5
+features, labels = read(data.train_images), data.train_labels
+train = (features[new][:40], labels[new][:40] - 5)
+validation = (read(data.validation_images[new_too]), data.validation_labels[new_too] - 5)
 old = keras.Sequential([keras.Input((512,)), keras.layers.Dense(64, activation="relu", name="hidden")])
 old.add(keras.layers.Dense(5, activation="softmax", name="old_head"))
 old.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
-old.fit(*known, epochs=20, verbose=0)
+old.fit(features[~new], labels[~new], epochs=20, verbose=0)
 layers = old.layers[:-1]
 model = keras.Sequential(
     [keras.Input((512,)), *layers, keras.layers.Dense(5, activation="softmax", name="head")]

@@ -12,21 +12,22 @@ vgg = load_vgg16(input_shape=(32, 32, 3))
 body = keras.Model(vgg.inputs[0], vgg.get_layer("block4_pool").output)
 
 
-def read(images, labels, few=None):
-    new = labels >= 5
-    features = body.predict(prepare(images), verbose=0).mean(axis=(1, 2))
-    return (features[~new], labels[~new]), (features[new][:few], labels[new][:few] - 5)
+def read(images):
+    return body.predict(prepare(images), verbose=0).mean(axis=(1, 2))
 
 
-known, train = read(data.train_images, data.train_labels, few=25)
-_, validation = read(data.validation_images, data.validation_labels, few=50)
+class_names = data.class_names[5:]
+new, new_too = data.train_labels >= 5, data.validation_labels >= 5
+features, labels = read(data.train_images), data.train_labels
+train = (features[new][:25], labels[new][:25] - 5)
+validation = (read(data.validation_images[new_too]), data.validation_labels[new_too] - 5)
 norm = keras.layers.BatchNormalization(momentum=0.9, name="norm")
 base = keras.Sequential(
     [keras.Input((512,)), norm, keras.layers.Dense(64, "relu", name="hidden")], name="base"
 )
 source = keras.Sequential([base, keras.layers.Dense(5, "softmax")])
 source.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
-source.fit(*known, epochs=30, verbose=0)
+source.fit(features[~new], labels[~new], epochs=30, verbose=0)
 model = keras.Sequential([base, keras.layers.Dense(5, "softmax", name="head")])
 norm.trainable = False
 snapshot = model.get_weights()

@@ -1,6 +1,7 @@
 """Checks of notebook 12, catch the bug: a line is named, its repair is run, and the diagnosis has to confirm it."""
 
 import functools
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -145,7 +146,7 @@ def check_a_smaller_step(line: Any, repair: Any) -> dict[str, float]:
         "base.trainable = True": "That line is right, and it comes in time. But who gets to know of it?",
         "base.trainable = False": "In the first phase the base has to be frozen.",
         "history": "More epochs do not help layers that are not trained at all. Look between the two fit().",
-        "0.01": "That is the first phase, with only the head to train. It is fine.",
+        "compile": "That is the first phase, with only the head to train. It is fine.",
     }
     hint_if("fit(" not in text and "compile" not in text and "22" in str(line), RECOMPILE)
     hint_if(

@@ -6,7 +6,7 @@ from helpers import load_textures, load_vgg16
 
 seed = 0
 keras.utils.set_random_seed(seed)
-data = load_textures(train_per_class=8, validation_per_class=4, test_per_class=10, image_size=32, seed=seed)
+data = load_textures(train_per_class=6, validation_per_class=3, test_per_class=10, image_size=32, seed=seed)
 prepare = keras.applications.vgg16.preprocess_input
 train = (prepare(data.train_images), data.train_labels)
 validation = (prepare(data.validation_images), data.validation_labels)

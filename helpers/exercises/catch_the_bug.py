@@ -34,11 +34,16 @@ def outcome(source: str) -> Outcome:
 
 def with_repairs(stem: str, repairs: dict[int, str]) -> str:
     """Return the text of a program with other lines, each as far to the right as the one that it replaces."""
-    lines = read_program(stem).splitlines()
+    rows = read_program(stem).splitlines()
     for number, repair in repairs.items():
-        old = lines[number - 1]
-        lines[number - 1] = old[: len(old) - len(old.lstrip())] + repair.strip()
-    return "\n".join(lines) + "\n"
+        old = rows[number - 1]
+        rows[number - 1] = old[: len(old) - len(old.lstrip())] + repair.strip()
+    return "\n".join(rows) + "\n"
+
+
+def lines(stem: str) -> list[int]:
+    """Return the numbers of the lines that are wrong in a program."""
+    return [number for number, *_ in mistake(stem)]
 
 
 def repaired(stem: str, line: Any, repair: Any, hints: dict[str, str], otherwise: str) -> dict[str, float]:
@@ -47,7 +52,7 @@ def repaired(stem: str, line: Any, repair: Any, hints: dict[str, str], otherwise
     number = as_number(line)
     hint_if(number not in range(1, len(rows) + 1), f"`line` is the number of a line, from 1 to {len(rows)}.")
     row = rows[int(number) - 1].strip()
-    if number not in [wrong for wrong, *_ in mistake(stem)]:
+    if number not in lines(stem):
         why = next((hint for part, hint in hints.items() if part in row), otherwise)
         raise NotYet(f"line {number:g} is not the one. {why}")
     hint_if(not isinstance(repair, str), f"`repair` is the new line as text; received {type(repair).__name__}.")
@@ -90,7 +95,7 @@ def check_six_surfaces(line: Any, repair: Any) -> dict[str, float]:
         "trainable": "Here the base stays frozen on purpose. What do the frozen layers get to see?",
     }
     hint_if("127.5" in text, "-1 to 1 is what MobileNet was trained on. VGG16 has a preparation of its own.")
-    hint_if("return" not in text and "13" in str(line), "the function has to return the pictures: return ...")
+    hint_if("return" not in text and line in lines("02_six_surfaces"), "the function has to return the pictures: return ...")
     return repaired("02_six_surfaces", line, repair, hints, "Which values reach the first convolution?")
 
 
@@ -148,18 +153,10 @@ def check_a_smaller_step(line: Any, repair: Any) -> dict[str, float]:
         "history": "More epochs do not help layers that are not trained at all. Look between the two fit().",
         "compile": "That is the first phase, with only the head to train. It is fine.",
     }
-    hint_if("fit(" not in text and "compile" not in text and "22" in str(line), RECOMPILE)
-    hint_if(
-        "compile" in text and "0.01" in text,
-        "compiled again, but at the rate of the head: steps of 0.01 destroy features.",
-    )
-    return repaired(
-        "12_a_smaller_step",
-        line,
-        repair,
-        hints,
-        "When does Keras read `trainable`?",
-    )
+    hint_if("compile" not in text and line in lines("12_a_smaller_step"), RECOMPILE)
+    high = "compile" in text and re.search(r"0\.0[1-9]", text)
+    hint_if(bool(high), "compiled again, but at the rate of the head: such large steps destroy features.")
+    return repaired("12_a_smaller_step", line, repair, hints, "When does Keras read `trainable`?")
 
 
 RECOMPILE = "Keras 3 reads `trainable` in compile() and nowhere else: without a new compile() nothing about it changes."
@@ -181,7 +178,7 @@ def check_once_more(repairs: Any) -> dict[str, float]:
     stem = "17_once_more"
     known = isinstance(repairs, dict) and all(isinstance(text, str) for text in repairs.values())
     hint_if(not known, "a dict is wanted: {number of a line: its new text, ...}.")
-    wanted = {number for number, *_ in mistake(stem)}
+    wanted = set(lines(stem))
     total = len(read_program(stem).splitlines())
     hint_if(not set(repairs) <= set(range(1, total + 1)), f"the keys are numbers of lines, from 1 to {total}.")
     strays = sorted(set(repairs) - wanted)
@@ -213,7 +210,6 @@ def check_better_than_it_learns(line: Any) -> None:
         raise NotYet(next((hint for part, hint in hints.items() if part in row), "that line does what it should."))
 
 
-PARTS = ("train", "reported", "true")
 SYMPTOMS = {  # the letter of each symptom, its program, and what is wrong with it in a word
     "a": ("13_all_at_once", "learning rate"),
     "b": ("04_two_parts", "overlap"),
@@ -229,7 +225,8 @@ def show_symptoms() -> None:
     for letter, (stem, _) in SYMPTOMS.items():
         runs = {run["dose"]: run for run in load_runs("bugs", program=stem)}
         run = runs[runs[0]["file_dose"]]
-        print(f"{letter}  " + "".join(f"{np.mean([curve[-1] for curve in run[name]]):<10.2f}" for name in PARTS).rstrip())
+        ends = np.mean([curve[-1] for curve in run["train"]]), np.mean(run["reported_end"]), np.mean(run["true_end"])
+        print(f"{letter}  " + "".join(f"{end:<10.2f}" for end in ends).rstrip())
 
 
 @exercise("each of the five leaves its own trace in three numbers.")

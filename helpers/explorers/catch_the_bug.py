@@ -18,9 +18,9 @@ START = "C", 2
 
 @functools.cache
 def recorded(program: str) -> list[dict[str, Any]]:
-    """Return the records of a program, one for each dose; without a mistake every dose is the same one."""
+    """Return the records of a program, one for each dose; where there are fewer doses, the last one again."""
     runs = sorted(load_runs("bugs", program=program), key=lambda run: run["dose"])
-    return runs if len(runs) == DOSES else runs[:1] * DOSES
+    return runs + runs[-1:] * (DOSES - len(runs))
 
 
 @functools.cache
@@ -32,8 +32,9 @@ def lettered() -> dict[str, str]:
 
 
 def ends(program: str, name: str) -> np.ndarray:
-    """Return a curve's last value, for each dose and seed, (doses, seeds)."""
-    return np.array([[curve[-1] for curve in run[name]] for run in recorded(program)])
+    """Return an accuracy at the end, for each dose and seed, (doses, seeds); of training, that of the last epoch."""
+    runs = recorded(program)
+    return np.array([run.get(f"{name}_end", [curve[-1] for curve in run[name]]) for run in runs])
 
 
 def interval(values: np.ndarray, sign: str = "") -> str:

@@ -11,11 +11,11 @@ prepare = keras.applications.vgg16.preprocess_input
 train = (prepare(data.train_images), data.train_labels)
 validation = (prepare(data.validation_images), data.validation_labels)
 vgg = load_vgg16(input_shape=(32, 32, 3))
-base = keras.Model(vgg.inputs[0], vgg.get_layer("block2_pool").output, name="base")
+base = keras.Model(vgg.inputs[0], vgg.get_layer("block3_pool").output, name="base")
 base.trainable = False
 model = keras.Sequential([keras.Input((32, 32, 3)), base, keras.layers.GlobalAveragePooling2D()])
 model.add(keras.layers.Dense(14, activation="softmax", name="head"))
-learning_rate = 3e-4
+learning_rate = 1e-4
 model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(*train, validation_data=validation, epochs=4, batch_size=20, verbose=0)
 snapshot = model.get_weights()

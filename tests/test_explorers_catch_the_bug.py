@@ -4,7 +4,7 @@ import films
 import numpy as np
 import pytest
 
-from helpers.bugs import PROGRAMS, mistake
+from helpers.bugs import PROGRAMS, mistake, read_program, run_program
 from helpers.explorers import catch_the_bug as module
 from helpers.training import load_runs
 
@@ -56,7 +56,17 @@ def test_all_doses_are_of_the_same_seeds_and_length(program):
 def test_a_program_without_a_mistake_has_no_dose():
     for program in PROGRAMS:
         doses = len(load_runs("bugs", program=program))
-        assert doses == (module.DOSES if mistake(program) else 1), program
+        assert doses == 1 if not mistake(program) else 2 <= doses <= module.DOSES, program
+        assert (module.recorded(program)[0]["file_dose"] > 0) == bool(mistake(program))
+
+
+def test_dose_0_is_the_sound_program():
+    """The repaired twin, run again, draws the recorded curves of its seed."""
+    history = run_program(read_program("01_ten_digits", repaired=True))["history"].history
+    run = module.recorded("01_ten_digits")[0]
+    place = run["seeds"].index(0)
+    for name, key in (("train", "accuracy"), ("reported", "val_accuracy")):
+        np.testing.assert_allclose(run[name][place], history[key], atol=0.04)
 
 
 def test_letters_are_all_programs_in_another_order():

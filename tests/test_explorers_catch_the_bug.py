@@ -9,13 +9,14 @@ from helpers.explorers import catch_the_bug as module
 from helpers.training import load_runs
 
 PARTS = ("train", "reported", "true")
+SHOWN = [program for program in PROGRAMS if program != "15_one_file"]  # a Lambda layer has no dose
 
 
 def test_the_film_shows_what_is_drawn():
     explorer = module.bug_explorer()
     films.check_film(explorer)
     films.check_controls(explorer)
-    assert len(explorer.film["states"]) == 10 * len(PROGRAMS) <= 500
+    assert len(explorer.film["states"]) == 10 * len(SHOWN) <= 500
     assert len(explorer._call()) < 1_000_000, "what the site allows"
 
 
@@ -43,7 +44,7 @@ def test_a_letter_keeps_its_secret(letter):
         assert not np.array_equal(hidden.pixels, shown.pixels)
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", SHOWN)
 def test_all_doses_are_of_the_same_seeds_and_length(program):
     runs = module.recorded(program)
     assert [run["seeds"] for run in runs] == [runs[0]["seeds"]] * module.DOSES and len(runs[0]["seeds"]) >= 5
@@ -54,9 +55,9 @@ def test_all_doses_are_of_the_same_seeds_and_length(program):
 
 
 def test_a_program_without_a_mistake_has_no_dose():
-    for program in PROGRAMS:
+    for program in SHOWN:
         doses = len(load_runs("bugs", program=program))
-        assert doses == 1 if not mistake(program) else 2 <= doses <= module.DOSES, program
+        assert doses == (module.DOSES if mistake(program) else 1), program
         assert (module.recorded(program)[0]["file_dose"] > 0) == bool(mistake(program))
 
 
@@ -69,6 +70,6 @@ def test_dose_0_is_the_sound_program():
         np.testing.assert_allclose(run[name][place], history[key], atol=0.04)
 
 
-def test_letters_are_all_programs_in_another_order():
+def test_letters_are_the_programs_in_another_order():
     behind = list(module.lettered().values())
-    assert sorted(behind) == sorted(PROGRAMS) and behind != sorted(PROGRAMS)
+    assert sorted(behind) == SHOWN != behind

@@ -10,6 +10,7 @@ import contextlib
 import difflib
 import gc
 import linecache
+import logging
 import sys
 import tempfile
 import types
@@ -45,6 +46,7 @@ def run_program(source: str, *, name: str = "program") -> dict[str, Any]:
     """
     import keras
 
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns that functions are traced again and again: they are new
     keras.utils.clear_session()
     gc.collect()
     module, lines = types.ModuleType(name), source.splitlines(keepends=True)

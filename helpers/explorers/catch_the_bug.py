@@ -25,7 +25,7 @@ def recorded(program: str) -> list[dict[str, Any]]:
 
 @functools.cache
 def lettered() -> dict[str, str]:
-    """Return the program behind each letter, in an order that gives nothing away; one whose mistake has no doses is left out."""
+    """Return the program behind each letter, in an order that gives nothing away; a mistake without doses is left out."""
     programs = sorted({run["program"] for run in load_runs("bugs")} - {"15_one_file"})
     order = np.random.default_rng(SHUFFLED).permutation(len(programs))
     return {chr(ord("A") + place): programs[number] for place, number in enumerate(order)}

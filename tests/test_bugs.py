@@ -1,6 +1,7 @@
 """Each program of notebook 12 is flagged by the diagnosis that belongs to it, each repaired twin by none."""
 
 import ast
+import functools
 import json
 import re
 import sys
@@ -9,7 +10,7 @@ import course
 import numpy as np
 import pytest
 
-from helpers import bugs
+from helpers import bugs, vgg16
 from helpers.training import RUNS_FOLDER
 
 sys.path.insert(0, str(course.ROOT / "tools"))
@@ -38,9 +39,16 @@ WHOLE = ("13_all_at_once", "17_once_more")  # a few steps destroy nothing yet
 each_program = pytest.mark.parametrize("stem", bugs.PROGRAMS)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def weights_read_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vgg16, "load_weights", functools.cache(vgg16.load_weights))
+        yield
+
+
 def examine(source, stem):
-    """Run a program, most with two epochs, and return what is said of it."""
-    source = source if stem in WHOLE else re.sub(r"epochs=\d+", "epochs=2", source)
+    """Run a program, most with one epoch, and return what is said of it."""
+    source = source if stem in WHOLE else re.sub(r"epochs=\d+", "epochs=1", source)
     return bugs.confirm(bugs.run_program(source), source)
 
 

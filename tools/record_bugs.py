@@ -20,6 +20,7 @@ import multiprocessing
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -183,6 +184,13 @@ def file_dose(stem: str) -> int:
     return next((dose for dose, (_, lines) in enumerate(DOSES[stem][2], start=1) if lines is AS_IT_IS), 0)
 
 
+def keep_weights() -> None:
+    """Read the file of weights once in a process, and not for each network."""
+    from helpers import vgg16
+
+    vgg16.load_weights = cache(vgg16.load_weights)
+
+
 def run(stem: str, dose: int, seed: int) -> dict[str, Any]:
     """Return the three curves of one run, and what it reported and what was true at its end."""
     import sys
@@ -243,8 +251,8 @@ def record(seeds: int, until: float) -> None:
     records = {(one["program"], one["dose"]): one for one in runs}
     about = {package: importlib.metadata.version(package) for package in ("numpy", "tensorflow", "keras")}
     about |= {"date": time.strftime("%Y-%m-%d"), "test pictures": "200 digits, 100 digits from 5 to 9, or 140 patches"}
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=25) as fresh:  # networks leave memory behind
+    spawn = {"mp_context": multiprocessing.get_context("spawn"), "initializer": keep_weights}
+    with ProcessPoolExecutor(1, max_tasks_per_child=25, **spawn) as fresh:  # networks leave memory behind
         for stem, dose, seed in plan(seeds):
             one = records.get((stem, dose)) or new_record(stem, dose)
             if seed in one["seeds"]:

@@ -22,13 +22,11 @@ features, labels = read(data.train_images), data.train_labels
 train = (features[new][:25], labels[new][:25] - 5)
 validation = (read(data.validation_images[new_too]), data.validation_labels[new_too] - 5)
 norm = keras.layers.BatchNormalization(momentum=0.9, name="norm")
-base = keras.Sequential(
-    [keras.Input((512,)), norm, keras.layers.Dense(64, "relu", name="hidden")], name="base"
-)
+base = keras.Sequential([norm, keras.layers.Dense(64, "relu", name="hidden")], name="base")
 source = keras.Sequential([base, keras.layers.Dense(5, "softmax")])
 source.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
 source.fit(features[~new], labels[~new], epochs=30, verbose=0)
-model = keras.Sequential([base, keras.layers.Dense(5, "softmax", name="head")])
+model = keras.Sequential([keras.Input((512,)), base, keras.layers.Dense(5, "softmax", name="head")])
 norm.trainable = False
 snapshot = model.get_weights()
 model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy", metrics=["accuracy"])

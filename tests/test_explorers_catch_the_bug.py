@@ -39,18 +39,18 @@ def test_a_letter_keeps_its_secret(letter):
         run = module.recorded(program)[dose]
         assert program in shown.sentence and run["mistake"] in shown.sentence and run["dose_text"] in shown.sentence
         assert program not in hidden.sentence and run["mistake"] not in hidden.sentence
-        assert module.interval(module.ends(program, "true")[dose]) in shown.sentence
-        assert module.interval(module.ends(program, "reported")[dose]) in hidden.sentence
+        assert module.spread(module.ends(program, "true")[dose]) in shown.sentence
+        assert module.spread(module.ends(program, "reported")[dose]) in hidden.sentence
         assert not np.array_equal(hidden.pixels, shown.pixels)
 
 
 @pytest.mark.parametrize("program", SHOWN)
 def test_all_doses_are_of_the_same_seeds_and_length(program):
     runs = module.recorded(program)
-    assert [run["seeds"] for run in runs] == [runs[0]["seeds"]] * module.DOSES and len(runs[0]["seeds"]) >= 5
+    assert len(runs[0]["seeds"]) >= 5 and runs[0]["seeds"] == runs[runs[0]["file_dose"]]["seeds"]
     for run in runs:
-        shapes = {np.shape(run[part]) for part in PARTS}
-        assert shapes == {np.shape(runs[0]["train"])}
+        assert set(run["seeds"]) <= set(runs[0]["seeds"]) and len(run["seeds"]) >= 3
+        assert {np.shape(run[part]) for part in PARTS} == {(len(run["seeds"]), len(runs[0]["train"][0]))}
         assert all(0 <= np.min(run[part]) and np.max(run[part]) <= 1 for part in PARTS)
 
 

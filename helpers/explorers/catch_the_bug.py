@@ -1,6 +1,7 @@
 """Notebook 12: a film of mistakes: the curves of a program without a name, at five doses, and then its mistake."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,16 +32,23 @@ def lettered() -> dict[str, str]:
     return {chr(ord("A") + place): programs[number] for place, number in enumerate(order)}
 
 
-def ends(program: str, name: str) -> np.ndarray:
-    """Return an accuracy at the end, for each dose and seed, (doses, seeds); of training, that of the last epoch."""
+def ends(program: str, name: str) -> list[np.ndarray]:
+    """Return an accuracy at the end, for each dose (seeds,); of training, that of the last epoch."""
     runs = recorded(program)
-    return np.array([run.get(f"{name}_end", [curve[-1] for curve in run[name]]) for run in runs])
+    return [np.array(run.get(f"{name}_end", [curve[-1] for curve in run[name]])) for run in runs]
 
 
-def interval(values: np.ndarray, sign: str = "") -> str:
-    """Return the mean over seeds with its 95 % interval, as text."""
-    mean, low, high = paired_interval(values)
-    return f"{mean:{sign}.2f} ({low:{sign}.2f} to {high:{sign}.2f})"
+def lost(program: str, name: str, dose: int) -> np.ndarray:
+    """Return an accuracy at the end minus that of dose 0, for each seed that both have, (seeds,)."""
+    sound, broken = (recorded(program)[number]["seeds"] for number in (0, dose))
+    both = [seed for seed in sound if seed in broken]
+    at_end = ends(program, name)
+    return np.array([at_end[dose][broken.index(seed)] - at_end[0][sound.index(seed)] for seed in both])
+
+
+def spread(values: np.ndarray) -> str:
+    """Return the mean over seeds with the lowest and the highest of them, as text."""
+    return f"{values.mean():.2f} ({values.min():.2f} to {values.max():.2f})"
 
 
 def bug_explorer() -> Explorer:
@@ -55,7 +63,7 @@ def bug_explorer() -> Explorer:
         runs = recorded(program)
         live = view(len(runs[0]["train"][0]))
         lines, bands = live.moving[:5], live.moving[5:10]
-        by_epoch = [np.array(runs[dose][name]).T for name in CURVES]
+        by_epoch = [np.transpose(runs[dose][name]) for name in CURVES]
         by_dose = [ends(program, name) for name in ("reported", "true")]
         for line, band, rows in zip(lines, bands, [*by_epoch, *by_dose], strict=True):
             _move(line, band, rows)
@@ -76,9 +84,8 @@ def warned() -> list[str]:
     """Return the letters of the programs that report less than their repaired twins, the interval without zero."""
     found = []
     for letter, program in lettered().items():
-        at_all_doses = ends(program, "reported")
-        lost = at_all_doses[recorded(program)[0]["file_dose"]] - at_all_doses[0]
-        if lost.any() and paired_interval(lost)[2] < 0:
+        less = lost(program, "reported", recorded(program)[0]["file_dose"])
+        if less.any() and paired_interval(less)[2] < 0:
             found.append(letter)
     return found
 
@@ -90,9 +97,9 @@ def _guess() -> Guess:
     return Guess(question, choice("my guess", range(len(wrong) + 1)), answer)
 
 
-def _move(line: Any, band: Any, rows: np.ndarray) -> None:
-    """Give a line the means of rows (places, seeds), and its band their 95 % intervals."""
-    means, lows, highs = np.transpose([paired_interval(row) for row in rows])
+def _move(line: Any, band: Any, rows: Sequence[np.ndarray]) -> None:
+    """Give a line the means of rows, one for each place (seeds,), and its band the lowest and the highest of each."""
+    means, lows, highs = np.transpose([(np.mean(row), np.min(row), np.max(row)) for row in rows])
     line.set_ydata(means)
     band.set_data(line.get_xdata(), lows, highs)
 
@@ -101,13 +108,13 @@ def _sentence(letter: str, dose: int, reveal: bool) -> str:
     """Return what a setting says: the name of the mistake and the truth only when they are asked for."""
     program = lettered()[letter]
     run, last = recorded(program)[dose], {name: ends(program, name)[dose] for name in CURVES}
-    said = f"at the end training {interval(last['train'])}, validation as it reports {interval(last['reported'])}"
+    said = f"at the end training {spread(last['train'])}, validation as it reports {spread(last['reported'])}"
     if not reveal:
         return f"Program {letter}, dose {dose}: {said}, {len(run['seeds'])} seeds. Name and truth are hidden."
-    lost = ends(program, "true")[dose] - ends(program, "true")[0]
-    cost = f", minus dose 0: {interval(lost, '+')}" if dose else ""
+    cost = "{:+.2f} ({:+.2f} to {:+.2f})".format(*paired_interval(lost(program, "true", dose)))
+    cost = f", minus dose 0, paired, with its 95 % interval: {cost}" if dose else ""
     name = f"{program}, {run['mistake']}, dose {dose} ({run['dose_text']})"
-    return f"Program {letter} is {name}: {said}, true accuracy {interval(last['true'])}{cost}, {len(run['seeds'])} seeds."
+    return f"Program {letter} is {name}: {said}, true accuracy {spread(last['true'])}{cost}; {len(run['seeds'])} seeds."
 
 
 def _figure(epochs: int) -> LiveFigure:
@@ -118,7 +125,7 @@ def _figure(epochs: int) -> LiveFigure:
     drawn += [_curve(right, range(DOSES), number) for number in (1, 2)]
     left.grid(False)
     right.grid(False)
-    left.set(ylim=(-0.02, 1.02), xlabel="epoch", ylabel="accuracy, mean and 95 %")
+    left.set(ylim=(-0.02, 1.02), xlabel="epoch", ylabel="accuracy, mean and all seeds")
     left.set_xticks(range(1, epochs + 1) if epochs < 13 else range(2, epochs + 1, 2))
     figure.legend(handles=[line for line, _ in drawn[:3]], loc="outside upper left", ncols=3, fontsize=8)
     right.set(xlabel="dose of the mistake, at the end", xticks=range(DOSES))

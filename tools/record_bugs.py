@@ -14,12 +14,14 @@ each epoch, and the last two at the end. What is in the file already is kept, so
 from __future__ import annotations
 
 import argparse
+import bisect
 import importlib.metadata
+import itertools
 import json
 import multiprocessing
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from functools import cache
 from typing import Any
 
@@ -184,10 +186,14 @@ def file_dose(stem: str) -> int:
     return next((dose for dose, (_, lines) in enumerate(DOSES[stem][2], start=1) if lines is AS_IT_IS), 0)
 
 
-def keep_weights() -> None:
-    """Read the file of weights once in a process, and not for each network."""
+def prepare_process() -> None:
+    """Use one core, and read the file of weights once, not for each network."""
+    import tensorflow as tf
+
     from helpers import vgg16
 
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     vgg16.load_weights = cache(vgg16.load_weights)
 
 
@@ -197,6 +203,7 @@ def run(stem: str, dose: int, seed: int) -> dict[str, Any]:
 
     import keras
 
+    begin = time.perf_counter()
     curves: dict[str, list[float]] = {"train": [], "reported": [], "true": []}
     fit = keras.Model.fit
 
@@ -223,6 +230,7 @@ def run(stem: str, dose: int, seed: int) -> dict[str, Any]:
     finally:
         keras.Model.fit = fit
     ends = {"reported_end": float(names["reported"]), "true_end": true_accuracy(names)}
+    ends |= {"seconds": time.perf_counter() - begin}
     return curves | {name: round(value, 3) for name, value in ends.items()}
 
 
@@ -246,29 +254,38 @@ def new_record(stem: str, dose: int) -> dict[str, Any]:
 
 
 def record(seeds: int, until: float) -> None:
-    """Add to the file all runs that are missing, up to a moment of `time.monotonic()`."""
+    """Add to the file all runs that are missing, two at a time, up to a moment of `time.monotonic()`."""
     runs = json.loads(PATH.read_text(encoding="utf-8"))["runs"] if PATH.exists() else []
     records = {(one["program"], one["dose"]): one for one in runs}
+    missing = (asked for asked in plan(seeds) if asked[2] not in records.get(asked[:2], {"seeds": []})["seeds"])
     about = {package: importlib.metadata.version(package) for package in ("numpy", "tensorflow", "keras")}
     about |= {"date": time.strftime("%Y-%m-%d"), "test pictures": "200 digits, 100 digits from 5 to 9, or 140 patches"}
-    spawn = {"mp_context": multiprocessing.get_context("spawn"), "initializer": keep_weights}
-    with ProcessPoolExecutor(1, max_tasks_per_child=25, **spawn) as fresh:  # networks leave memory behind
-        for stem, dose, seed in plan(seeds):
-            one = records.get((stem, dose)) or new_record(stem, dose)
-            if seed in one["seeds"]:
-                continue
-            if time.monotonic() > until:
-                break
-            begin = time.perf_counter()
-            for name, value in (fresh.submit(run, stem, dose, seed).result() | {"seeds": seed}).items():
-                one[name].append(value)
-            one["seconds"] = round(one["seconds"] + time.perf_counter() - begin, 1)
-            one["epochs"] = list(range(1, len(one["true"][0]) + 1))
-            records[stem, dose] = one
-            print(stem, dose, seed, one["reported_end"][-1], one["true_end"][-1], flush=True)
+    spawn = {"mp_context": multiprocessing.get_context("spawn"), "initializer": prepare_process}
+    with ProcessPoolExecutor(2, max_tasks_per_child=25, **spawn) as fresh:  # networks leave memory behind
+        pending = {fresh.submit(run, *asked): asked for asked in itertools.islice(missing, 2)}
+        while pending:
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                stem, dose, seed = pending.pop(future)
+                one = records.setdefault((stem, dose), new_record(stem, dose))
+                found = future.result()
+                print(stem, dose, seed, found["reported_end"], found["true_end"], flush=True)
+                add(one, seed, found)
+                following = next(missing, None) if time.monotonic() < until else None
+                if following:
+                    pending[fresh.submit(run, *following)] = following
             write_runs(PATH, recorded=about, runs=[records[key] for key in sorted(records)])
     for (stem, dose), one in sorted(records.items()):
         print(stem, dose, len(one["seeds"]), f"{np.mean(one['reported_end']):.3f} {np.mean(one['true_end']):.3f}")
+
+
+def add(one: dict[str, Any], seed: int, found: dict[str, Any]) -> None:
+    """Put what a run gave into its record, at the place of its seed."""
+    place = bisect.bisect(one["seeds"], seed)
+    one["seconds"] = round(one["seconds"] + found.pop("seconds"), 1)
+    for name, value in (found | {"seeds": seed}).items():
+        one[name].insert(place, value)
+    one["epochs"] = list(range(1, len(one["true"][0]) + 1))
 
 
 if __name__ == "__main__":

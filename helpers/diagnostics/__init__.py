@@ -6,9 +6,9 @@ Each looks at a Keras program that runs, and says in a line what is wrong with i
 import lazy_loader
 
 CONTENTS = {
-    "data": ["diagnose_augmentation_varies", "diagnose_class_order", "diagnose_every_image_seen", "diagnose_splits"],
+    "data": ["diagnose_augmentation_varies", "diagnose_every_image_seen", "diagnose_splits"],
     "inputs": ["diagnose_head_and_loss", "diagnose_input_range", "diagnose_same_scale"],
-    "labels": ["diagnose_classes", "diagnose_order_kept"],
+    "labels": ["diagnose_class_order", "diagnose_classes", "diagnose_order_kept"],
     "learning": ["diagnose_learning", "diagnose_saved"],
     "model": ["diagnose_batch_norm_still", "diagnose_trainable", "diagnose_weights_moved", "take_snapshot"],
     "result": ["Diagnosis", "report"],

@@ -1,4 +1,4 @@
-"""Are all images shown, varied, in one part only, and the classes in one order? And the epochs that show it."""
+"""Are all images shown, varied, and in one part only? And the epochs that show it."""
 
 from __future__ import annotations
 
@@ -88,33 +88,6 @@ def _all_images_line(expected: int, epochs: Epochs, *, counted: bool) -> str:
     if hasattr(epochs.data, "num_batches"):
         return f"def __len__(self): return math.ceil({expected} / {size})"
     return "take out what shortens the dataset (take(), skip(), drop_remainder=True), or correct `expected`"
-
-
-def diagnose_class_order(train_names: Any, other_names: Any) -> Diagnosis:
-    """Return whether two lists of class names give every class the same number.
-
-    Each is a list of names in order, a dict of name and number (`class_indices`), or a dataset that has one of these.
-    """
-    first, second = _class_names(train_names), _class_names(other_names)
-    if first == second:
-        return Diagnosis("class order", True, f"the same {len(first)} classes in the same order.")
-    lacking = {"missing": set(first) - set(second), "new": set(second) - set(first)}
-    found = "; ".join(f"{word}: {', '.join(sorted(names))}" for word, names in lacking.items() if names)
-    message = f"the classes differ ({found or 'a name comes twice'}), so the numbers do as well."
-    if sorted(first) == sorted(second):
-        number = next(index for index, name in enumerate(first) if name != second[index])
-        message = f"class {number} is {first[number]!r} in training and {second[number]!r} here."
-    return Diagnosis("class order", False, message, f"image_dataset_from_directory(folder, class_names={first})")
-
-
-def _class_names(given: Any) -> list[str]:
-    given = getattr(given, "class_names", getattr(given, "class_indices", given))
-    if isinstance(given, str) or not hasattr(given, "__iter__"):
-        raise TypeError(f"class names are wanted, as a list in order; received {type(given).__name__}.")
-    names = [str(name) for name in (sorted(given, key=given.get) if isinstance(given, dict) else given)]
-    if not names:
-        raise ValueError("the list of class names is empty.")
-    return names
 
 
 def diagnose_splits(*, train: Any = None, validation: Any = None, test: Any = None, limit: int = 2000) -> Diagnosis:

@@ -1,4 +1,4 @@
-"""Do labels belong to their images, are all classes learned, and are the classes mixed in every batch?"""
+"""Do labels belong to their images, are all classes learned, mixed in every batch, and in one order?"""
 
 from __future__ import annotations
 
@@ -106,3 +106,30 @@ def diagnose_order_kept(dataset: Any, labels: Any, *, limit: int = 2000) -> Diag
         message = f"{wrong:.0%} of the labels do not belong to the image at their place: {why}."
         return Diagnosis(name, False, message, "take out shuffle() (shuffle=False) where answers are compared with labels")
     return Diagnosis(name, True, f"{len(given)} labels stand beside their images in every pass.")
+
+
+def diagnose_class_order(train_names: Any, other_names: Any) -> Diagnosis:
+    """Return whether two lists of class names give every class the same number.
+
+    Each is a list of names in order, a dict of name and number (`class_indices`), or a dataset that has one of these.
+    """
+    first, second = _class_names(train_names), _class_names(other_names)
+    if first == second:
+        return Diagnosis("class order", True, f"the same {len(first)} classes in the same order.")
+    lacking = {"missing": set(first) - set(second), "new": set(second) - set(first)}
+    found = "; ".join(f"{word}: {', '.join(sorted(names))}" for word, names in lacking.items() if names)
+    message = f"the classes differ ({found or 'a name comes twice'}), so the numbers do as well."
+    if sorted(first) == sorted(second):
+        number = next(index for index, name in enumerate(first) if name != second[index])
+        message = f"class {number} is {first[number]!r} in training and {second[number]!r} here."
+    return Diagnosis("class order", False, message, f"image_dataset_from_directory(folder, class_names={first})")
+
+
+def _class_names(given: Any) -> list[str]:
+    given = getattr(given, "class_names", getattr(given, "class_indices", given))
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        raise TypeError(f"class names are wanted, as a list in order; received {type(given).__name__}.")
+    names = [str(name) for name in (sorted(given, key=given.get) if isinstance(given, dict) else given)]
+    if not names:
+        raise ValueError("the list of class names is empty.")
+    return names

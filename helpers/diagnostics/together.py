@@ -217,7 +217,7 @@ def _class_order(given: _Given) -> Diagnosis:
     names = list(given.class_names.values() if isinstance(given.class_names, dict) else given.class_names)
     if len(names) < 2 or isinstance(names[0], str):
         raise _NotGiven("class_names of a single part have nothing to be compared with")
-    looks = [of_data.diagnose_class_order(names[0], other) for other in names[1:]]
+    looks = [labels.diagnose_class_order(names[0], other) for other in names[1:]]
     return min(looks, key=bool)
 
 

@@ -112,7 +112,7 @@ def test_true_accuracy_goes_by_the_names_of_classes():
         class_names, test_images, test_labels = ["a", "b", "c"], np.eye(3), np.arange(3)
 
     class Model:
-        def predict(self, images, **_):
+        def __call__(self, images, training):
             return images[:, [2, 1]]  # knows c and b, in this order
 
     assert bugs.true_accuracy({"data": Named, "model": Model(), "class_names": ["c", "b"]}) == 1
@@ -142,8 +142,11 @@ def test_records_are_of_these_programs():
     records = {(one["program"], one["dose"]): one for one in runs}
     assert set(records) == {(stem, dose) for stem in bugs.PROGRAMS for dose in range(len(record_bugs.DOSES[stem][2]) + 1)}
     for one in runs:
-        assert one["mistake"] == record_bugs.DOSES[one["program"]][0] and len(set(one["seeds"])) == len(one["seeds"]) >= 5
+        enough = 5 if one["dose"] in (0, one["file_dose"]) else 3
+        assert (
+            one["mistake"] == record_bugs.DOSES[one["program"]][0] and len(set(one["seeds"])) == len(one["seeds"]) >= enough
+        )
         for name in ("train", "reported", "true"):
             curves = np.array(one[name])
             assert curves.shape == (len(one["seeds"]), len(one["epochs"])) and (curves >= 0).all() and (curves <= 1).all()
-        assert one["seeds"] == records[one["program"], 0]["seeds"], "paired"
+        assert set(one["seeds"]) <= set(records[one["program"], 0]["seeds"]), "paired"

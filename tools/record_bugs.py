@@ -2,10 +2,11 @@
 
     python tools/record_bugs.py [--at-most MINUTES] [--seeds 5]
 
-Main comparison, named before it was run: for each program, the accuracy on untouched test pictures at the end, as
-it is minus its repaired twin, paired over the seeds. Second: what it reports at its end minus that accuracy. A seed changes
-pictures, starts and order. Both have the same epochs (with full_batches a mistake leaves steps out: fewer steps are what it
-costs). The doses in between are exploration. Dose 0 is the repaired twin; `file_dose` is the program as it is.
+Main comparison, named before it was run: for each program, the accuracy on untouched test pictures at the end, as it is
+minus its repaired twin, paired over five seeds. Second: what it reports at its end minus that accuracy. A seed changes pictures,
+starts and order. Both learn for the same epochs, which are the same steps, but where batches are left out (06): fewer steps
+are what that costs. Doses in between, three seeds of each, are exploration; dose 0 is the repaired twin, `file_dose` the
+program as it is.
 
 A record has, for each seed, three curves: accuracy in training, as the program reports it, and on the test pictures, after
 each epoch, and the last two at the end. What is in the file already is kept, so an interrupted recording goes on.
@@ -235,13 +236,12 @@ def run(stem: str, dose: int, seed: int) -> dict[str, Any]:
 
 
 def plan(seeds: int) -> Iterator[tuple[str, int, int]]:
-    """Yield program, dose and seed of all runs that are wanted: twins first, then the doses between, seed by seed."""
-    for start, end in ((0, min(2, seeds)), (min(2, seeds), seeds)):
-        for twins in (True, False):
-            for stem in PROGRAMS:
-                for dose in range(len(DOSES[stem][2]) + 1):
-                    if twins == (dose in (0, file_dose(stem))):
-                        yield from ((stem, dose, seed) for seed in range(start, end))
+    """Yield program, dose and seed of all runs that are wanted: twins first, then three seeds of the doses between."""
+    doses = [(stem, dose) for stem in PROGRAMS for dose in range(len(DOSES[stem][2]) + 1)]
+    twins = [(stem, dose) for stem, dose in doses if dose in (0, file_dose(stem))]
+    between = [pair for pair in doses if pair not in twins]
+    for some, wanted in ((twins, range(2)), (twins, range(2, seeds)), (between, range(min(3, seeds)))):
+        yield from ((*pair, seed) for pair in some for seed in wanted)
 
 
 def new_record(stem: str, dose: int) -> dict[str, Any]:

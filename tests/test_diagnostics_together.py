@@ -294,6 +294,22 @@ def test_a_generator_that_is_used_up_is_said_so():
     assert found
 
 
+def test_a_program_that_cannot_be_looked_at():
+    class Lost(keras.utils.PyDataset):
+        num_batches = 3
+
+        def __getitem__(self, index):
+            raise OSError("the disk is gone")
+
+    found = diagnose(small(), train=Lost(), validation=VALIDATION)
+    assert found.skipped["splits"] == found.skipped["classes"] == "the disk is gone"
+    assert {one.name for one in found} >= {"head and loss", "trainable"}
+    images = tf.data.Dataset.from_tensor_slices(TRAIN)  # not in batches
+    assert diagnose(**fitted(small(), TRAIN, VALIDATION) | {"train": images, "images": 40})
+    given = several_inputs() | {"save": True}
+    assert "saved file" in {one.name for one in diagnose(**given)}
+
+
 def test_classes_that_were_never_learned():
     order = np.argsort(LABELS, kind="stable")
     parts = [(PIXELS[order][some], LABELS[order][some]) for some in HALF]

@@ -98,7 +98,7 @@ def diagnose_saved(model: keras.Model, images: Any) -> Diagnosis:
     """Return whether the model, written to a file and read again, as somebody else would, answers `images` as before."""
     import keras
 
-    name, images = "saved file", images[:8]
+    name, images = "saved file", keras.tree.map_structure(lambda some: some[:8], images)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder) / "model.keras"

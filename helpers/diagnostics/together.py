@@ -75,7 +75,9 @@ def diagnose(
             found.append(look())
         except _NotGiven as why:
             skipped[name] = str(why)
-        except (TypeError, ValueError) as why:
+        except (
+            Exception
+        ) as why:  # whatever somebody's program raises when it is looked at: the rest is looked at all the same
             skipped[name] = str(why).splitlines()[0] if str(why) else type(why).__name__
     result = Examination(found)
     result.skipped = skipped
@@ -108,6 +110,8 @@ class _Given:
 
         taken, count = [], 0
         for images, *of in of_data.Epochs(self.part(name), steps=self.steps if name == "train" else None).items():
+            if of and np.ndim(of[0]) == 0:  # not in batches
+                images = keras.tree.map_structure(lambda one: np.asarray(one)[np.newaxis], images)
             taken.append((images, labels.as_integers(of[0] if of else None)))
             count += len(taken[-1][1])
             if count >= most:
@@ -159,7 +163,7 @@ def _head_and_loss(model: keras.Model, given: _Given) -> Diagnosis:
             if given.validation is not None and not cut:
                 found = np.concatenate([found, labels.raw_labels(given.validation, limit=given.limit)[0]])
             classes = getattr(model, "output_shape", (None,))[-1] if cut else None
-        except (TypeError, ValueError):
+        except Exception:  # no labels, or no classes: then the head alone is looked at
             found = None
         images = None if getattr(model, "outputs", None) else given.some()[0]
     return inputs.diagnose_head_and_loss(model, labels=found, classes=classes, images=images)

@@ -1,6 +1,7 @@
 """Diagnoses of a learner's own program: its model, its data, its inputs. They depend on nothing of the course.
 
 Each looks at a Keras program that runs, and says in a line what is wrong with it and which line to change.
+`diagnose(model, train=..., validation=..., backbone="vgg16")` makes all that apply, and prints one table.
 """
 
 import lazy_loader

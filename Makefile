@@ -49,6 +49,7 @@ runs: setup ## record the long runs that are missing (hours); with COMPARE=1 rep
 	$(VENV) tools/record_kinds.py
 	$(VENV) tools/record_adaptation.py
 	$(VENV) tools/record_lifelong.py
+	$(VENV) tools/record_bugs.py
 
 site: setup ## render the course as a static, searchable site, in the folder site
 	$(VENV) tools/build_site.py

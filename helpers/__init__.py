@@ -1,6 +1,6 @@
 """What stands behind the notebooks of the Transfer Learning Workbook; any name below comes with `from helpers import ...`.
 
-The fifteen modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook,
+The sixteen modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook,
 `diagnostics` looks at a learner's own program, `_machinery` is what nobody has to open. Importing this package is cheap: a
 name brings its module when it is asked for, and TensorFlow is imported where it is used. What is done here comes first.
 """
@@ -22,6 +22,7 @@ CONTENTS = {
     "adaptation": "",  # the methods of notebook 10, for use as helpers.adaptation
     "dann": "GradientReversal mixed_batches",
     "lifelong": "",  # those of notebook 11
+    "bugs": "",  # the programs of notebook 12
     "augmentation": "augmented_views build_augmentation view_batches",
     "fine_tuning": "adam_by_block build_classifier freeze_before layer_distances split_model",
     "experiments": "decode_answers run_arm",
@@ -35,7 +36,7 @@ CONTENTS = {
 }
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["adaptation", "lifelong", "networks", "plots", "transfer_kinds"],
+    submodules=["adaptation", "bugs", "lifelong", "networks", "plots", "transfer_kinds"],
     submod_attrs={module: names.split() for module, names in CONTENTS.items()},
 )
 

@@ -1,4 +1,4 @@
-"""Are all images shown, varied, in one part only, and the classes in one order? And the epochs that show it."""
+"""Are all images shown, varied, and in one part only? And the epochs that show it."""
 
 from __future__ import annotations
 
@@ -88,33 +88,6 @@ def _all_images_line(expected: int, epochs: Epochs, *, counted: bool) -> str:
     if hasattr(epochs.data, "num_batches"):
         return f"def __len__(self): return math.ceil({expected} / {size})"
     return "take out what shortens the dataset (take(), skip(), drop_remainder=True), or correct `expected`"
-
-
-def diagnose_class_order(train_names: Any, other_names: Any) -> Diagnosis:
-    """Return whether two lists of class names give every class the same number.
-
-    Each is a list of names in order, a dict of name and number (`class_indices`), or a dataset that has one of these.
-    """
-    first, second = _class_names(train_names), _class_names(other_names)
-    if first == second:
-        return Diagnosis("class order", True, f"the same {len(first)} classes in the same order.")
-    lacking = {"missing": set(first) - set(second), "new": set(second) - set(first)}
-    found = "; ".join(f"{word}: {', '.join(sorted(names))}" for word, names in lacking.items() if names)
-    message = f"the classes differ ({found or 'a name comes twice'}), so the numbers do as well."
-    if sorted(first) == sorted(second):
-        number = next(index for index, name in enumerate(first) if name != second[index])
-        message = f"class {number} is {first[number]!r} in training and {second[number]!r} here."
-    return Diagnosis("class order", False, message, f"image_dataset_from_directory(folder, class_names={first})")
-
-
-def _class_names(given: Any) -> list[str]:
-    given = getattr(given, "class_names", getattr(given, "class_indices", given))
-    if isinstance(given, str) or not hasattr(given, "__iter__"):
-        raise TypeError(f"class names are wanted, as a list in order; received {type(given).__name__}.")
-    names = [str(name) for name in (sorted(given, key=given.get) if isinstance(given, dict) else given)]
-    if not names:
-        raise ValueError("the list of class names is empty.")
-    return names
 
 
 def diagnose_splits(*, train: Any = None, validation: Any = None, test: Any = None, limit: int = 2000) -> Diagnosis:
@@ -220,13 +193,17 @@ class Epochs:
 
     def batches(self) -> Iterator[np.ndarray]:
         """Yield the images of one epoch, batch by batch, (n, height, width, channels)."""
+        return map(_images, self.items())
+
+    def items(self) -> Iterator[Any]:
+        """Yield what the dataset gives in one epoch, mostly pairs of images and labels."""
         shown, fresh = 0, False
         while not shown and not fresh:  # the epoch before may have come to the very end of the data
             fresh = self.steps is None or self._running is None
             self._running = self._one_pass() if fresh else self._running
             for item in itertools.islice(self._running, self.steps):
                 shown += 1
-                yield _images(item)
+                yield item
             if shown != self.steps:  # the data had an end; `fit()` stops its epoch here as well
                 self._running = None
 
@@ -277,20 +254,34 @@ class Epochs:
         return len({*self.first, *self.second, *later}) < len(set(self.first)) + self.full_batch
 
     @functools.cached_property
-    def stages(self) -> str:
-        """Return the stages of a `tf.data` pipeline, "Map Shuffle Batch", but shuffles in a fixed order; "" for others."""
+    def _graph(self) -> Any:
+        """Return the graph of a `tf.data` pipeline; an empty one for others, None where TensorFlow cannot write it."""
         import tensorflow as tf
 
         if not isinstance(self.data, tf.data.Dataset):
-            return ""
+            return tf.compat.v1.GraphDef()
         try:
             variant = tf.data.experimental.to_variant(self.data)
             graph = tf.raw_ops.DatasetToGraphV2(input_dataset=variant, external_state_policy=1)  # 1: ignore
         except tf.errors.OpError:
+            return None
+        return tf.compat.v1.GraphDef.FromString(graph.numpy())
+
+    @functools.cached_property
+    def stages(self) -> str:
+        """Return the stages of a `tf.data` pipeline, "Map Shuffle Batch", but shuffles in a fixed order; "" for others."""
+        if self._graph is None:
             return "unknown"
-        nodes = tf.compat.v1.GraphDef.FromString(graph.numpy()).node
-        nodes = [node for node in nodes if "Shuffle" not in node.op or node.attr["reshuffle_each_iteration"].b]
+        nodes = [node for node in self._graph.node if "Shuffle" not in node.op or node.attr["reshuffle_each_iteration"].b]
         return " ".join(node.op.partition("Dataset")[0] for node in nodes if "Dataset" in node.op)
+
+    @property
+    def random(self) -> bool:
+        """Return whether the functions of a `tf.data` pipeline draw random numbers, as augmentation does."""
+        if self._graph is None:
+            return False
+        operations = [node.op for function in self._graph.library.function for node in function.node_def]
+        return any("Random" in name and "Dataset" not in name for name in operations)
 
     @property
     def deals_anew(self) -> bool:
@@ -311,6 +302,8 @@ def _readable(data: Any) -> Any:
         return copy.copy(data)
     if hasattr(data, "dtype") or (isinstance(data, tuple) and data and hasattr(data[0], "dtype")):
         return [data]
+    if isinstance(data, tuple) and len(data) > 1 and isinstance(data[0], dict | list | tuple) and hasattr(data[1], "dtype"):
+        return [data]  # several inputs, and labels
     if isinstance(data, Iterator):
         problem = "a generator can be gone through only once, so looking at it would use it up"
         raise TypeError(f"{problem}; give the dataset itself, or a function that makes a new generator.")

@@ -24,6 +24,7 @@ WANTED = {  # by what becomes of black and white, rounded; Simonyan and Zisserma
 }
 ALLOWED = 0.005  # share of values that may lie outside, from resizing with overshoot
 EDGE = 0.02
+OTHER_SCALE = 5  # times as wide: no change of light does that
 LOSSES = {"sparse": "SparseCategorical", "categorical": "Categorical", "binary": "Binary"}  # each with Crossentropy
 ACTIVATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax", "ReLU": "relu", "Relu": "relu"}
 ACTIVATIONS |= {"BatchNormalization": "linear", "Rescaling": "linear"}
@@ -57,6 +58,25 @@ def diagnose_input_range(images: Any, *, backbone: str, limit: int = 256) -> Dia
     if white.max() == 255:
         change = f"take out preprocessing and rescaling: {module} does it itself"
     return Diagnosis("input range", False, f"{seen}: {fault}. {backbone} wants {wanted}.", change)
+
+
+def wants_pixels(backbone: str) -> bool:
+    """Return whether a network takes pixels from 0 to 255 as they are, because it scales them itself."""
+    ends = _preprocessing(backbone)[1](np.array([0.0] * 3 + [255.0] * 3).reshape(2, 1, 1, 3))
+    return (round(ends.min()), round(ends.max())) == (0, 255)
+
+
+def diagnose_same_scale(train: Any, other: Any, *, part: str = "validation") -> Diagnosis:
+    """Return whether two arrays of inputs, (n, ...), have about the same scale, as both parts should after preprocessing."""
+    name = f"scale of {part}"
+    ranges = [np.quantile(np.asarray(one, dtype="float64"), [ALLOWED, 1 - ALLOWED]) for one in (train, other)]
+    seen = [f"{low:.4g} to {high:.4g}" for low, high in ranges]
+    (low, high), (start, end) = ranges
+    spans = sorted([high - low, end - start])
+    if spans[1] > OTHER_SCALE * spans[0] or max(low, start) > min(high, end):
+        change = f"{part} = {part}.map(prepare)  # by the same function as train, once"
+        return Diagnosis(name, False, f"train goes from {seen[0]}, {part} from {seen[1]}: not prepared alike.", change)
+    return Diagnosis(name, True, f"from {seen[1]}, and train from {seen[0]}.")
 
 
 def _misfit(values: np.ndarray, black: np.ndarray, white: np.ndarray) -> str | None:

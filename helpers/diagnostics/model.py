@@ -25,7 +25,7 @@ class Snapshot(tuple[np.ndarray, ...]):
 
 def take_snapshot(model: keras.Model) -> Snapshot:
     """Return a copy of all weights of a model, to compare with after `fit()`."""
-    return Snapshot(np.array(one.numpy()) for one in _Layers(model).model.weights)
+    return Snapshot(np.array(one.numpy()) for one in Layers(model).model.weights)
 
 
 def diagnose_trainable(model: keras.Model, *, expected: Sequence[str] | None = None) -> Diagnosis:
@@ -35,24 +35,24 @@ def diagnose_trainable(model: keras.Model, *, expected: Sequence[str] | None = N
     normalisation may stay frozen in them, unless it is named itself. What `trainable` was set to after a `fit()` only
     counts after another `compile()`: Keras 3 ignores it silently, and that is found out here. None: only look at that.
     """
-    layers = _Layers(model)
+    layers = Layers(model)
     now = layers.owning(model.trainable_weights)
     wanted, required = (now, now) if expected is None else layers.named(expected)
     if frozen := [layer for layer in required if layer not in now]:
-        message = f"frozen, but should be trained: {_listed(frozen)}; trainable: {_listed(now)}."
+        message = f"frozen, but should be trained: {listed(frozen)}; trainable: {listed(now)}."
         line = f"{layers.line(frozen, trainable=True)}  # then compile(), with a low learning rate"
         return Diagnosis("trainable", False, message, line if model.trainable else UNFREEZE_ALL)
     if extra := [layer for layer in now if layer not in wanted]:
         change = f"{layers.line(extra, trainable=False)}  # then compile()"
-        return Diagnosis("trainable", False, f"can change, but should be frozen: {_listed(extra)}.", change)
+        return Diagnosis("trainable", False, f"can change, but should be frozen: {listed(extra)}.", change)
     return _known_to_training(layers)
 
 
-def _known_to_training(layers: _Layers) -> Diagnosis:
+def _known_to_training(layers: Layers) -> Diagnosis:
     """Compare `trainable` with the variables that the optimizer was built for, at the first fit() after a compile()."""
     import keras
 
-    model, trainable = layers.model, f"trainable: {_listed(layers.owning(layers.model.trainable_weights))}"
+    model, trainable = layers.model, f"trainable: {listed(layers.owning(layers.model.trainable_weights))}"
     optimizer = getattr(model, "optimizer", None) if model.compiled else None
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if optimizer is None or not optimizer.built:
@@ -62,12 +62,12 @@ def _known_to_training(layers: _Layers) -> Diagnosis:
     if missed := layers.owning(one for one in model.trainable_weights if id(one) not in known):
         message = "became trainable after the optimizer was built, so training goes on without, or stops:"
         change = f"{COMPILE}  # with a new optimizer, after trainable = True"
-        return Diagnosis("trainable", False, f"{message} {_listed(missed)}.", change)
+        return Diagnosis("trainable", False, f"{message} {listed(missed)}.", change)
     ignored = layers.owning(one for one in model.non_trainable_weights if id(one) in known)
     compiled = getattr(model, "_compiled_trainable_state", {})  # flags at compile(), for which Keras has no public name
     changed = any(layer.trainable != compiled.get(layer, not layer.trainable) for layer in layers.everything)
     if ignored and changed and model.train_function is not None and not model.run_eagerly:
-        message = f"frozen after training had begun, and trained on all the same: {_listed(ignored)}."
+        message = f"frozen after training had begun, and trained on all the same: {listed(ignored)}."
         return Diagnosis("trainable", False, message, f"{COMPILE}  # again, after trainable = False")
     return Diagnosis("trainable", True, f"{trainable}, and the optimizer knows it.")
 
@@ -78,16 +78,16 @@ def diagnose_weights_moved(model: keras.Model, snapshot: Snapshot, *, expected: 
     Without `expected` these are the layers that are trainable now. A layer has moved when one of its weights has; the
     statistics of batch normalisation are left to `diagnose_batch_norm_still`.
     """
-    name, layers = "weights moved", _Layers(model)
+    name, layers = "weights moved", Layers(model)
     before = layers.values_in(snapshot)
     if broken := layers.owning(one for one in layers.learned if not np.isfinite(one.numpy()).all()):
-        message = f"not numbers any more (NaN): {_listed(broken)}. Training has diverged."
+        message = f"not numbers any more (NaN): {listed(broken)}. Training has diverged."
         return Diagnosis(name, False, message, "optimizer=keras.optimizers.Adam(1e-5)  # a lower learning rate")
     moved, now = layers.owning(_changed(layers.learned, before)), layers.owning(model.trainable_weights)
     wanted, required = (now, now) if expected is None else layers.named(expected)
     if strays := [layer for layer in moved if layer not in wanted]:
         change = f"{layers.line(strays, trainable=False)}  # then compile(), before fit()"
-        return Diagnosis(name, False, f"moved, but should be frozen: {_listed(strays)}.", change)
+        return Diagnosis(name, False, f"moved, but should be frozen: {listed(strays)}.", change)
     if still := [layer for layer in required if layer not in moved]:
         change = "model.fit(...)  # after take_snapshot(); else the gradient is 0: look at learning rate and"
         change = f"{change} diagnose_input_range"
@@ -95,8 +95,8 @@ def diagnose_weights_moved(model: keras.Model, snapshot: Snapshot, *, expected: 
             change = f"{layers.line(frozen, trainable=True)}; {COMPILE}  # both before fit()"
         elif not _known_to_training(layers):
             change = f"{COMPILE}  # after trainable = True, before fit()"
-        return Diagnosis(name, False, f"exactly as before, but should have moved: {_listed(still)}.", change)
-    return Diagnosis(name, True, f"moved: {_listed(moved)}; all else is exactly as before.")
+        return Diagnosis(name, False, f"exactly as before, but should have moved: {listed(still)}.", change)
+    return Diagnosis(name, True, f"moved: {listed(moved)}; all else is exactly as before.")
 
 
 def diagnose_batch_norm_still(model: keras.Model, snapshot: Snapshot, *, layers: Sequence[str] | None = None) -> Diagnosis:
@@ -105,12 +105,12 @@ def diagnose_batch_norm_still(model: keras.Model, snapshot: Snapshot, *, layers:
     `layers` names the layers, or the nested model, to look at. Without it all are, except those of a new head, which have to
     learn: behind all convolutions, with the first values, means 0 and variances 1, in the snapshot.
     """
-    everything = _Layers(model)
+    everything = Layers(model)
     before, norms = everything.values_in(snapshot), everything.norms
     named = norms if layers is None else everything.named(layers)[0]
     looked = [one for one in norms if one in named and not (layers is None and _in_new_head(one, model, before))]
     if drifted := [one for one in looked if _changed([one.moving_mean, one.moving_variance], before)]:
-        message = f"batch statistics have drifted: {_listed(drifted)}. base_model(x, training=False) does not stop it."
+        message = f"batch statistics have drifted: {listed(drifted)}. base_model(x, training=False) does not stop it."
         return Diagnosis("batch norm still", False, message, f"{FREEZE_BN}  # then compile()")
     left = f"; {len(norms) - len(looked)} were not looked at" if len(looked) < len(norms) else ""
     kept = f"the statistics of {len(looked)} batch normalisations are as before{left}."
@@ -128,7 +128,7 @@ def _changed(weights: Iterable[keras.Variable], before: dict[int, np.ndarray]) -
     return [one for one in weights if not np.array_equal(one.numpy(), before[id(one)])]
 
 
-class _Layers:
+class Layers:
     """All layers of a model, however deep they are nested, and which of them own which weights.
 
     `learned` are the weights that gradients can change, frozen or not: no running means, no other statistics.
@@ -138,7 +138,7 @@ class _Layers:
         require_model(model)
         if not model.weights:
             raise ValueError("the model has no weights yet; call it on a batch of images first.")
-        self.model, self.everything = model, _inner_first(model)
+        self.model, self.everything = model, inner_first(model)
         self.owner = {id(one): layer for layer in reversed(self.everything) for one in layer.weights}
         self.norms = [layer for layer in self.everything if id(getattr(layer, "moving_variance", None)) in self.owner]
         frozen = {id(one) for one in model.weights if not (self.owner[id(one)].trainable or one.name in STATISTICS)}
@@ -216,12 +216,12 @@ def require_model(model: Any) -> None:
         raise TypeError(f"a Keras model is wanted; received {type(model).__name__}.")
 
 
-def _inner_first(layer: Any) -> list[Any]:
+def inner_first(layer: Any) -> list[Any]:
     """Return a layer behind all layers inside it, those of nested models and of composed layers too, each once."""
     import keras
 
     inside = layer.layers if isinstance(layer, keras.Model) else _held(layer, keras.Layer)
-    found = {id(one): one for inner in inside for one in _inner_first(inner)}
+    found = {id(one): one for inner in inside for one in inner_first(inner)}
     return [*found.values(), layer]
 
 
@@ -233,7 +233,7 @@ def _held(owner: Any, kind: type) -> list[Any]:
     return [one for one in keras.tree.flatten(values) if isinstance(one, kind)]
 
 
-def _listed(layers: Sequence[keras.Layer]) -> str:
+def listed(layers: Sequence[keras.Layer]) -> str:
     """Return the names of layers as text, the middle of a long list left out: "a, b, ..., z (9 layers)"."""
     names = [layer.name for layer in layers]
     if len(names) <= 4:

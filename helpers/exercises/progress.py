@@ -22,6 +22,7 @@ NOTEBOOKS = (  # number, stem, title
     ("09", "four_kinds_of_transfer", "Four kinds of transfer"),
     ("10", "domain_adaptation", "Domain adaptation"),
     ("11", "lifelong_learning", "Lifelong learning"),
+    ("12", "catch_the_bug", "Catch the bug"),
 )
 HEADS = ("", "notebook", "solved", "still open: Your turn ...")
 

@@ -95,6 +95,8 @@ def predict_all(model: str, photographs: list[str], *, as_json: bool) -> int:
     """Return the exit code: answer for each photograph; 1 when one of them, or the model, could not be used."""
     from helpers.saving import predict_photographs
 
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a name can hold what a terminal cannot show
     try:
         answers = predict_photographs(model, photographs)
     except Exception as error:  # Keras has many ways to refuse a file
@@ -103,7 +105,7 @@ def predict_all(model: str, photographs: list[str], *, as_json: bool) -> int:
     if any(isinstance(answer.get("class"), int) for answer in answers):
         print("This model brings no names of classes; these are the numbers of its outputs, from 0.", file=sys.stderr)
     if as_json:
-        print(json.dumps(answers, indent=1, ensure_ascii=False))
+        print(json.dumps(answers, indent=1))
     for answer in answers:
         if "error" in answer:
             print(answer["error"], file=sys.stderr)

@@ -34,8 +34,8 @@ def export_classifier(
 ) -> Path:
     """Return the path of a file with everything: `keras.saving.load_model` takes it, also where there is no `helpers`.
 
-    `model` gives probabilities (n, classes). The file's model takes photographs (n, height, width, 3), red-green-blue from 0 to
-    255, of any size: it resizes them to `image_size` (default: what `model` wants) and preprocesses them by layers of Keras.
+    `model` gives probabilities (n, classes). What is written takes photographs (n, height, width, 3) of any size, red-green-
+    blue from 0 to 255: layers of Keras resize them to `image_size` (default: what `model` wants) and preprocess them.
     `preprocess`: "vgg16" as `preprocess_vgg16` does, a layer of Keras such as `Rescaling(1 / 255)`, or None where the pixels
     go in as they are. Written whole or not at all. Raises ValueError for what another machine could not load or understand.
     """
@@ -59,7 +59,7 @@ def export_classifier(
 
 
 def _swap_and_center(pixels: Any) -> Any:
-    """Return the pixels as VGG16 wants them. A convolution of one pixel can do that: it swaps channels and takes off means."""
+    """Return the pixels as VGG16 wants them: a convolution of one pixel swaps the channels and takes off the means."""
     from keras.layers import Conv2D
 
     convolution = Conv2D(3, 1, trainable=False, dtype="float32", name="preprocess_vgg16")
@@ -109,7 +109,7 @@ def predict_photographs(
 ) -> list[dict[str, Any]]:
     """Return one dictionary for each photograph: file, class, probability, and all probabilities by class.
 
-    `paths` may be folders, too: what is in them, hidden files apart. A file that gives no picture has file and error instead.
+    `paths` may be folders, too: what is in them, without hidden files. A file without a picture has file and error instead.
     A model without class names answers with numbers of classes. Raises ValueError for a model that is no such classifier.
     """
     if not hasattr(model, "predict_on_batch"):

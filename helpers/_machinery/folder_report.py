@@ -45,7 +45,7 @@ class FolderReport:
     def _kinds(self) -> list[str]:
         ordered = sorted(self.sides, key=lambda sides: sides[0] * sides[1])
         least, middle, most = ("{} x {}".format(*ordered[place]) for place in (0, len(ordered) // 2, -1))
-        formats = ", ".join(f"{count} {name}" for name, count in self.formats.most_common())
+        formats = ", ".join(f"{count} {name}" for name, count in sorted(self.formats.items()))
         used = f"{len(self.sides)} of {self.found} files in {shown(self.name)} are used"
         return [f"{used}: {formats}.", f"Sizes from {least} to {most} pixels, {middle} in the middle."]
 

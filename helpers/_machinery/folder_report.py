@@ -142,7 +142,7 @@ def _notes_on_files(files: list[FolderFile]) -> list[str]:
     for file in files:
         for remark in file.look.picture.remarks:
             remarks[remark].append(file)
-    return [f"{len(group)} {remark}: {_listed(group)}." for remark, group in sorted(remarks.items())]
+    return [f"{remark}: {len(group)} ({_listed(group)})." for remark, group in sorted(remarks.items())]
 
 
 def _listed(files: list[FolderFile], *, with_part: bool = False) -> str:

@@ -72,32 +72,29 @@ def read_picture(path: Path, size: int) -> Picture:
 
 def look_at(path: Path) -> Look:
     """Return what is remembered of the picture in a file; or raise Unreadable."""
+    from PIL import Image, ImageOps
 
     def look(file: IO[bytes]) -> Look:
         picture = _decode(file, path, 64)
         file.seek(0)
-        square = picture.pixels
-        hashes = difference_hash(square), difference_hash(square[:, ::-1])
+        grey = Image.fromarray(picture.pixels).convert("L")
+        hashes = _difference_hash(grey), _difference_hash(ImageOps.mirror(grey))
         seen = Picture(np.empty(0, "uint8"), picture.format, picture.sides, picture.remarks)
-        return Look(hashlib.file_digest(file, "sha256").hexdigest(), hashes, _thumbnail(square), seen)
+        return Look(hashlib.file_digest(file, "sha256").hexdigest(), hashes, _thumbnail(grey), seen)
 
     return _guarded(path, look)
 
 
-def difference_hash(square: np.ndarray) -> int:
+def _difference_hash(grey: Opened) -> int:
     """Return 64 bits, one for each of 8 x 8 places: whether the next cell is brighter. Light and size do not count."""
-    from PIL import Image
-
-    cells = Image.fromarray(np.ascontiguousarray(square)).convert("L").resize((9, 8), Image.Resampling.BOX)
-    grey = np.asarray(cells, dtype=int)
-    return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes())
+    cells = np.asarray(grey.resize((9, 8), 4), dtype=int)  # 4: means over boxes
+    return int.from_bytes(np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes())
 
 
-def _thumbnail(square: np.ndarray) -> np.ndarray:
+def _thumbnail(grey: Opened) -> np.ndarray:
     """Return 256 cells whose scalar product with those of another picture is the correlation; nearly 0 for blank ones."""
-    grey = square.mean(axis=2).reshape(16, 4, 16, 4).mean(axis=(1, 3)).astype("float32")
-    grey -= grey.mean()
-    return (grey / (16 * max(float(grey.std()), 4.0))).ravel()
+    cells = np.asarray(grey.resize((16, 16), 4), dtype="float32").ravel()
+    return (cells - cells.mean()) / (16 * max(float(cells.std()), 4.0))
 
 
 def group_alike(looks: Sequence[Look]) -> np.ndarray:
@@ -212,7 +209,8 @@ def _reason(error: Exception, path: Path) -> str:
         return "has more than 178 million pixels; make it smaller"
     if type(error).__name__ == "UnidentifiedImageError":
         return _what_else(path)
-    return f"is damaged ({str(error)[:80] or type(error).__name__})"
+    told = str(error)[:80] or type(error).__name__
+    return f"is damaged ({'its end is missing' if 'truncated' in told.lower() else told})"
 
 
 def _what_else(path: Path) -> str:
@@ -221,11 +219,11 @@ def _what_else(path: Path) -> str:
     if head[4:8] == b"ftyp":
         phone = head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
         return "is HEIC, which cannot be read here; export it as JPEG" if phone else "is a film or a sound, not a picture"
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    start, text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower(), head.decode("utf-8", "replace")
     for beginning, sentence in BEGINNINGS.items():
         if start.startswith(beginning.lower()):
             return sentence
-    is_text = not any(byte < 9 for byte in head)
+    is_text = min(head) >= 9 and "\ufffd" not in text[:-4]  # the last letter may be cut
     return "is text, not a picture" if is_text else "is no picture, or one of a kind that cannot be read here"
 
 
@@ -251,12 +249,12 @@ def _decode(file: IO[bytes], path: Path, size: int) -> Picture:
         raise Unreadable(f"has {sides[0]} x {sides[1]} pixels, more than {MOST_PIXELS // 10**6} million; make it smaller")
     if name != "MPO" and getattr(picture, "is_animated", False):
         picture.seek(0)
-        remarks.append("moving or of several pages, the first picture is used")
+        remarks.append("Moving or of several pages, the first picture counts")
     picture.load()
     turn, square = _turn(picture), _square(picture, size, remarks)
     if turn is not None:
         square = square.transpose(turn)
-        remarks.append("turned upright as the camera noted")
+        remarks.append("Turned upright as the camera noted")
         sides = sides[::-1] if turn not in (0, 1, 3) else sides  # 0, 1 and 3 mirror, or turn by half
     usual = {"MPO": "JPEG", "JPEG2000": "JPEG 2000"}.get(name, name)
     if path.suffix and Image.registered_extensions().get(path.suffix.lower(), name) not in (name, usual):
@@ -285,15 +283,15 @@ def _square(picture: Opened, size: int, remarks: list[str]) -> Opened:
         return whole.resize((size, size), Image.Resampling.BILINEAR)
 
     if picture.mode[0] in "IF":
-        remarks.append(f"more than 8 bits a pixel ({picture.mode}), 8 are used")
+        remarks.append(f"More than 8 bits a pixel ({picture.mode}), 8 are used")
         return _eight_bits(np.array(squash(picture.convert("F"))), whole=picture.mode.startswith("I;16"))
     if picture.has_transparency_data:
         clear = squash(picture.convert("RGBA"))
         if clear.getextrema()[3][0] < 255:
-            remarks.append("transparent in places, white there")
+            remarks.append("Transparent in places, white there")
         return Image.alpha_composite(Image.new("RGBA", (size, size), "white"), clear).convert("RGB")
-    if picture.mode in ("CMYK", "1", "LAB", "HSV"):
-        remarks.append(f"of the colour mode {picture.mode}, used as RGB")
+    if picture.mode in ("CMYK", "LAB", "HSV"):
+        remarks.append(f"Colours as {picture.mode}, used as RGB")
     return squash(picture.convert("RGB"))
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -602,3 +603,72 @@ def test_batches_train_a_network(three_classes):
     parts = [loaded[f"{part}_images"].batches(loaded[f"{part}_labels"], seed=0) for part in PARTS[:2]]
     history = model.fit(parts[0], validation_data=parts[1], epochs=3, shuffle=False, verbose=0).history
     assert history["loss"][-1] < history["loss"][0] and len(history["val_loss"]) == 3
+
+
+# Features
+
+
+KILLED = """
+import os, sys, time
+import keras, tensorflow
+from helpers import extract_features, load_image_folder, load_vgg16
+
+folder, caches = sys.argv[1:]
+moments = [float(line) for line in sys.stdin.readline().split()]
+
+def run(cache):
+    os.environ["WORKBOOK_CACHE"] = cache
+    images = load_image_folder(folder, image_size=32, validation=0, test=0).train_images
+    extract_features(images, base_model=load_vgg16("random", input_shape=(32, 32, 3)), layers="block2_pool")
+
+def start(cache):
+    if not (child := os.fork()):
+        run(cache)
+        os._exit(0)
+    return child
+
+began = time.monotonic()
+assert os.waitpid(start(f"{caches}/whole"), 0)[1] == 0
+takes, killed, number = time.monotonic() - began, 0, 0
+for moment in moments:
+    child = start(cache := f"{caches}/{number}")
+    time.sleep(moment * takes)
+    os.kill(child, 9)
+    killed += os.waitpid(child, 0)[1] == 9
+    number += len([name for name in os.listdir(f"{cache}/features")] if os.path.isdir(f"{cache}/features") else []) >= 6
+print(killed)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_killed_at_twenty_moments_it_goes_on_without_a_wrong_feature(tmp_path, monkeypatch):
+    """Each run is killed in a folder of features that the killed ones before it left, until that is full."""
+    from helpers import extract_features, load_vgg16
+
+    folder, caches = classes(tmp_path / "photographs", {"cat": 200, "dog": 184}), tmp_path / "caches"
+    moments = " ".join(map(str, np.random.default_rng(0).uniform(0.2, 1, 20)))
+    command = [sys.executable, "-c", KILLED, str(folder), str(caches)]
+    answer = subprocess.run(command, input=moments, capture_output=True, text=True, timeout=300)
+    assert answer.returncode == 0, answer.stderr
+    assert int(answer.stdout) >= 10, "most of them were still running"
+    images = load_image_folder(folder, image_size=32, validation=0, test=0).train_images
+    network = {"base_model": load_vgg16("random", input_shape=(32, 32, 3)), "layers": "block2_pool"}
+    whole = extract_features(np.asarray(images), **network, cache=False)
+    stored = [place for place in caches.iterdir() if list(place.glob("features/*.features"))]
+    assert len(stored) >= 2
+    for place in stored:
+        monkeypatch.setenv("WORKBOOK_CACHE", str(place))
+        assert np.array_equal(extract_features(images, **network), whole)
+        assert len(list(place.glob("features/*.features"))) == 6
+
+
+def test_features_of_a_stream_are_those_of_an_array_and_come_from_the_cache(three_classes, tmp_path, monkeypatch):
+    from helpers import extract_features, load_vgg16
+
+    monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path))
+    images = load_image_folder(three_classes, image_size=32).train_images
+    network = {"base_model": load_vgg16("random", input_shape=(32, 32, 3)), "layers": "block1_pool"}
+    features_of_array = extract_features(np.asarray(images), **network)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("features/*")}
+    assert np.array_equal(extract_features(images, **network), features_of_array)
+    assert before and before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("features/*")}

@@ -7,6 +7,7 @@ asked for, so memory does not grow with their number. What opens a file is `help
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -89,10 +90,10 @@ def load_image_folder(
     Without sub-folders train, validation (val, valid) and test, parts are drawn. The content of a file and `seed` give a
     number from 0 to 1, and it decides: below `test`, below `test + validation`, or above. So a picture stays where it is
     when others come or go, or are renamed, and a class gets its share on average only. Near duplicates are one unit, with
-    the number of one of them. A class that has nothing in a part gets its nearest unit moved there, if it has enough:
-    train comes first, then test, then validation. With train and one of the others, parts are as given, a missing one is
-    drawn from train, and pictures on both sides are reported, not moved. Only a folder that is not there or has no picture
-    ends the loading (ValueError): what cannot be used is named in the report.
+    the number of one of them, which only a new near duplicate can change. A class that has nothing in a part gets its
+    nearest unit moved there, if it has enough: train comes first, then test, then validation. With train and one of the
+    others, parts are as given, a missing one is drawn from train, and pictures on both sides are reported, not moved. Only
+    a folder that is not there or has no picture ends the loading (ValueError): the report names what cannot be used.
     """
     from sklearn.utils import Bunch
 
@@ -105,7 +106,8 @@ def load_image_folder(
         raise ValueError(f"{shown(folder)} has no picture in a folder that is named like its class: {reasons}.")
     for file, group in zip(used, group_alike([file.look for file in used]).tolist(), strict=True):
         file.group = group
-    _deal(used, {part: 0.0 if part in given else share for part, share in shares.items()}, seed)
+    there = {file.part for file in used}
+    _deal(used, {part: 0.0 if part in there else share for part, share in shares.items()}, seed)
     class_names = sorted({file.name for file in used if file.part == "train"})
     for file in used:
         file.reason = "" if file.name in class_names else "is of a class that has nothing in train"
@@ -134,12 +136,10 @@ def _check_arguments(image_size: int, validation: float, test: float, seed: int)
 
 def _check_folder(path: str | Path) -> Path:
     """Return the folder that was meant, also where the path was copied with quotes around it; or raise ValueError."""
-    text = str(path).strip().strip("\"'")
-    folder = Path(text).expanduser()
-    if not text or not folder.exists():
-        raise ValueError(
-            f"there is no folder {shown(text) or '(empty)'!r}; give the path of a folder with one folder a class."
-        )
+    meant = [Path(text).expanduser() for text in (str(path), str(path).strip(" \"'")) if text.strip()]
+    folder = next((folder for folder in meant if os.path.exists(folder)), None)
+    if folder is None:
+        raise ValueError(f"there is no folder {str(path)!r}; give the path of a folder with one folder a class.")
     if not folder.is_dir():
         raise ValueError(f"{shown(folder)} is a file; give the folder with one folder a class (unpack an archive first).")
     return folder.absolute()

@@ -43,7 +43,7 @@ def export_classifier(
 
     path, names = Path(path).expanduser(), list(class_names)
     size = image_size or model.inputs[0].shape[1]
-    _check_export(model, path, names, size)
+    _check_export(model, path, names, size, preprocess)
     pixels = Input((None, None, 3), name="pixels")
     x = layers.Resizing(int(size), int(size), dtype="float32", name="resize")(pixels)
     x = _swap_and_center(x) if preprocess == "vgg16" else preprocess(x) if preprocess else x
@@ -68,12 +68,14 @@ def _swap_and_center(pixels: Any) -> Any:
     return answer
 
 
-def _check_export(model: keras.Model, path: Path, names: list, size: int | None) -> None:
+def _check_export(model: keras.Model, path: Path, names: list, size: int | None, preprocess: Any) -> None:
     outputs, wanted = model.outputs[0].shape[-1], model.inputs[0].shape[1]
     if path.suffix != ".keras":
         raise ValueError(f"{path.name!r} is no name for a file of this kind: Keras wants one that ends in .keras.")
     if len(set(names)) != len(names) or not all(isinstance(name, str) and name for name in names):
         raise ValueError(f"class_names must be different texts, none empty, but they are {names!r}")
+    if isinstance(preprocess, str) and preprocess != "vgg16":
+        raise ValueError(f'preprocess is {preprocess!r}; choose "vgg16", a layer of Keras, or None.')
     if outputs != len(names):
         raise ValueError(f"the model gives {outputs} numbers, but there are {len(names)} class_names.")
     if not size or wanted not in (None, size):

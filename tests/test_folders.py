@@ -335,7 +335,7 @@ NOTES = (
     "nothing at all has no picture that can be used",
     "nothing good has no picture that can be used",
     "Dog and dog differ only in case",
-    "only one has 1, and none in validation and test",
+    "only one has 1 picture, and none in validation and test",
     "The classes are unbalanced: cat has",
     "Alike, but of several classes",
     "Turned upright as the camera noted: 7 (cat/turned 2.jpg, ",
@@ -359,6 +359,7 @@ def test_a_path_that_cannot_be_meant_is_one_clear_error(tmp_path):
     wrong = {
         tmp_path / "gone": "there is no folder .*gone",
         "": "there is no folder",
+        "x" * 5000: "there is no folder",
         file: "photo.png is a file",
         tmp_path / "empty": "it has no files",
         file.parent: "photo.png lies beside the folders of the classes",
@@ -386,6 +387,7 @@ def test_a_path_may_come_with_quotes_and_a_tilde(tmp_path, monkeypatch):
     classes(tmp_path / "my photos", {"a": 2, "b": 2})
     assert load_image_folder(f' "{tmp_path / "my photos"}" ').class_names == ["a", "b"]
     assert load_image_folder("~/my photos").class_names == ["a", "b"]
+    assert load_image_folder(classes(tmp_path / "ends in a space ", {"c": 1})).class_names == ["c"]
 
 
 # The split
@@ -502,6 +504,15 @@ def test_a_part_that_is_missing_is_drawn_from_train(tmp_path):
     loaded = load_image_folder(tmp_path, validation=0.3, test=0.3)
     assert len(loaded.test_labels) == 10 and all(path.parts[-3] == "test" for path in loaded.test_paths)
     assert 8 <= len(loaded.validation_labels) <= 28 and len(loaded.train_labels) == 60 - len(loaded.validation_labels)
+
+
+def test_test_pictures_without_a_class_leave_the_test_part_to_be_drawn(tmp_path):
+    classes(tmp_path / "train", {"cat": 30, "dog": 30})
+    saved(tmp_path / "test" / "1.png", photo(1))
+    loaded = load_image_folder(tmp_path)
+    assert 4 <= len(loaded.test_labels) <= 22 and all(path.parts[-3] == "train" for path in loaded.test_paths)
+    [(path, reason)] = loaded.report.skipped
+    assert path.name == "1.png" and "it has no class" in reason
 
 
 def test_trains_beside_cars_are_a_class(tmp_path):

@@ -104,6 +104,7 @@ class Own(layers.Layer):
         ({"class_names": ["a", "b", "c"]}, "gives 2 numbers, but there are 3"),
         ({"class_names": ["a", "a"]}, "different"),
         ({"class_names": ["a", ""]}, "none empty"),
+        ({"preprocess": "resnet"}, "preprocess is 'resnet'"),
         ({"image_size": 9}, "image_size is 9, but the model wants 8"),
         ({"layer": Own(name="mine")}, "'mine' is code of your own"),
         ({"layer": layers.Lambda(lambda x: x, name="short")}, "'short' is code of your own"),

@@ -115,10 +115,12 @@ def _notes_on_classes(rows: list[dict]) -> list[str]:
     notes += [
         f"{' and '.join(names)} differ only in case or spaces, but count as classes." for names in same.values() if names[1:]
     ]
+    parts = [part for part in PARTS if any(row[part] for row in rows)]
     for row in rows:
-        missing = [part for part in PARTS if not row[part]]
+        missing = [part for part in parts if not row[part]]
         if row["class"] in used and missing:
-            notes.append(f"{row['class']} has {used[row['class']]}, and none in {' and '.join(missing)}.")
+            count = used[row["class"]]
+            notes.append(f"{row['class']} has {count} picture{'s' * (count > 1)}, and none in {' and '.join(missing)}.")
     if used and max(used.values()) > 3 * min(used.values()):
         least, most = min(used, key=used.get), max(used, key=used.get)
         notes.append(f"The classes are unbalanced: {most} has {used[most]}, {least} has {used[least]}.")

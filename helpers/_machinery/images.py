@@ -27,6 +27,7 @@ FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000"
 RAW = {".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"}
 HIDDEN = {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "icon\r"}  # and all that starts with a dot
 SMALLEST, MOST_PIXELS, MOST_BYTES, DEEPEST = 8, 64_000_000, 500_000_000, 50
+THREADS = min(os.cpu_count() or 1, 4)  # each may have to hold one large picture
 HASH_BITS, CORRELATION = 10, 0.95  # near duplicates: at most so many bits differ, thumbnails correlate at least so
 BEGINNINGS = {
     b"%PDF": "is a PDF, not a picture",
@@ -100,27 +101,27 @@ def _thumbnail(grey: Opened) -> np.ndarray:
 def group_alike(looks: Sequence[Look]) -> np.ndarray:
     """Return a group number for each picture, (n,): the same for equal files, near duplicates and what is linked by them.
 
-    Each picture is compared with all that follow: 10 000 take about a second, with no more memory than one row.
+    A block of pictures is compared with all that follow, so that memory stays flat; 10 000 take a few seconds.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    first = {look.digest: number for number, look in reversed(list(enumerate(looks)))}
-    pairs = [(first[look.digest], number) for number, look in enumerate(looks)]
+    groups = np.unique([look.digest for look in looks], return_inverse=True)[1]
     hashes = np.array([look.hashes for look in looks], dtype=np.uint64)
     thumbnails = np.stack([look.thumbnail for look in looks])
     mirrored = thumbnails.reshape(-1, 16, 16)[:, :, ::-1].reshape(-1, 256)
-    for number in range(len(looks)):
-        for side, own in enumerate((thumbnails[number], mirrored[number])):
-            later = np.bitwise_count(hashes[number + 1 :, 0] ^ hashes[number, side]) <= HASH_BITS
-            near = number + 1 + np.flatnonzero(later)
-            pairs += [(number, other) for other in near[thumbnails[near] @ own >= CORRELATION]]
-    rows, columns = np.array(pairs).T
-    links = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(len(looks), len(looks)))
-    return connected_components(links, directed=False)[1]
+    for start in range(0, len(looks), 256):
+        for side, own in enumerate((thumbnails, mirrored)):
+            rows, columns = np.nonzero(own[start : start + 256] @ thumbnails[start:].T >= CORRELATION)
+            rows, columns = rows + start, columns + start
+            near = np.bitwise_count(hashes[rows, side] ^ hashes[columns, 0]) <= HASH_BITS
+            links = groups[rows[near]], groups[columns[near]]
+            shape = len(looks), len(looks)
+            groups = connected_components(coo_array((np.ones(near.sum()), links), shape=shape), directed=False)[1][groups]
+    return groups
 
 
-def walk(folder: Path, *, roots: tuple[Path, ...] = (), hidden: bool = False) -> Iterator[tuple[Path, str]]:
+def walk(folder: Path, *, roots: tuple[Path, ...] = (), hidden: bool = False, level: int = 0) -> Iterator[tuple[Path, str]]:
     """Yield every file below a folder, in order, and why not to open it ("" where nothing speaks against it).
 
     Links are followed unless they lead to what is inside anyway, or around in a circle; such a link, and a folder that
@@ -136,14 +137,14 @@ def walk(folder: Path, *, roots: tuple[Path, ...] = (), hidden: bool = False) ->
         out_of_sight = hidden or is_hidden(path.name)
         if not path.is_dir():
             yield path, "is hidden, put there by a system or a program" if out_of_sight else ""
-        elif len(path.parts) > len(roots[0].parts) + DEEPEST:
+        elif level >= DEEPEST:
             yield path, f"is a folder more than {DEEPEST} levels down"
         elif not path.is_symlink():
-            yield from walk(path, roots=roots, hidden=out_of_sight)
+            yield from walk(path, roots=roots, hidden=out_of_sight, level=level + 1)
         elif any(path.resolve().is_relative_to(root) or root.is_relative_to(path.resolve()) for root in roots):
             yield path, "is a link to a folder that is counted already"
         else:
-            yield from walk(path, roots=(*roots, path.resolve()), hidden=out_of_sight)
+            yield from walk(path, roots=(*roots, path.resolve()), hidden=out_of_sight, level=level + 1)
 
 
 def is_hidden(name: str) -> bool:
@@ -162,10 +163,8 @@ def map_files(function: Callable[[Path], Any], paths: Sequence[Path], *, progres
             return error
 
     quiet = not progress or os.environ.get("WORKBOOK_PROGRESS") == "0"
-    with (
-        ThreadPoolExecutor() as threads,
-        tqdm(total=len(paths), desc="pictures", delay=2, leave=False, disable=quiet) as bar,
-    ):
+    bar = tqdm(total=len(paths), desc="pictures", delay=2, leave=False, disable=quiet)
+    with ThreadPoolExecutor(THREADS) as threads, bar:
         for start in range(0, len(paths), 64):
             with warnings.catch_warnings():  # not in the threads: Python has one list of filters for all
                 warnings.simplefilter("ignore")

@@ -22,6 +22,7 @@ NOTEBOOKS = (  # number, stem, title
     ("09", "four_kinds_of_transfer", "Four kinds of transfer"),
     ("10", "domain_adaptation", "Domain adaptation"),
     ("11", "lifelong_learning", "Lifelong learning"),
+    ("13", "your_own_images", "Your own images"),
 )
 HEADS = ("", "notebook", "solved", "still open: Your turn ...")
 

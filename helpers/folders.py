@@ -101,9 +101,9 @@ def load_image_folder(
     given = _given_parts(folder)
     files = _find_files(folder, given)
     used = _look_at_all(files)
-    if not used:
-        reasons = "; ".join(f"{shown(file.inside)} {file.reason}" for file in files[:3]) or "it has no files"
-        raise ValueError(f"{shown(folder)} has no picture in a folder that is named like its class: {reasons}.")
+    if not any(file.part in (None, "train") for file in used):
+        reasons = "; ".join(f"{shown(file.inside)} {file.reason}" for file in files if file.reason) or "there are no files"
+        raise ValueError(f"{shown(folder)} has no picture to train with in a folder named like its class: {reasons[:300]}.")
     for file, group in zip(used, group_alike([file.look for file in used]).tolist(), strict=True):
         file.group = group
     there = {file.part for file in used}

@@ -356,12 +356,16 @@ def test_a_path_that_cannot_be_meant_is_one_clear_error(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad" / "cat").mkdir(parents=True)
     (tmp_path / "bad" / "cat" / "a.jpg").write_bytes(b"")
+    (tmp_path / "split" / "train" / "cat").mkdir(parents=True)
+    (tmp_path / "split" / "train" / "cat" / "x.png").write_bytes(b"")
+    saved(tmp_path / "split" / "test" / "cat" / "y.png", photo(1))
     wrong = {
         tmp_path / "gone": "there is no folder .*gone",
         "": "there is no folder",
         "x" * 5000: "there is no folder",
         file: "photo.png is a file",
-        tmp_path / "empty": "it has no files",
+        tmp_path / "empty": "there are no files",
+        tmp_path / "split": "no picture to train with .*x.png is empty",
         file.parent: "photo.png lies beside the folders of the classes",
         tmp_path / "bad": "no picture .*a.jpg is empty",
     }
@@ -523,6 +527,25 @@ def test_trains_beside_cars_are_a_class(tmp_path):
 def test_a_single_class_is_said_to_be_one(tmp_path):
     loaded = load_image_folder(classes(tmp_path, {"cat": 5}))
     assert loaded.class_names == ["cat"] and any("only one class, cat" in note for note in loaded.report.notes)
+    assert not any("load that folder instead" in note for note in loaded.report.notes)
+
+
+def test_a_folder_that_is_one_too_high_is_noticed(tmp_path):
+    classes(tmp_path / "photographs", {"cat": 3, "dog": 3})
+    notes = load_image_folder(tmp_path).report.notes
+    assert any("photographs lie in folders below it" in note and "load that folder instead" in note for note in notes)
+
+
+def test_a_report_on_many_files_stays_short(tmp_path):
+    for number in range(30):
+        for name in ("cat", "dog"):
+            saved(tmp_path / name / f"{number}.png", photo(2000 + number, (40, 40)))
+            (tmp_path / name / f"{number}.jpg").write_bytes(b"")
+    report = load_image_folder(tmp_path).report
+    assert len(report.skipped) == 60 and len(report.duplicates) == 30
+    text = repr(report)
+    assert "- 40 more: each is empty." in text and "of several classes: 10 more groups" in text
+    assert len(text.splitlines()) < 60
 
 
 # What a file shows

@@ -98,7 +98,7 @@ def report_on(folder: Path, files: list[FolderFile], *, empty: set[str]) -> Fold
         sides=[file.look.picture.sides for file in used],
         skipped=[(file.inside, file.reason) for file in skipped],
         duplicates=[[file.inside for file in group] for group in alike],
-        notes=[*_notes_on_classes(rows), *_notes_on_groups(alike), *_notes_on_files(used)],
+        notes=[*_notes_on_classes(rows), *_notes_on_nesting(used), *_notes_on_groups(alike), *_notes_on_files(used)],
     )
 
 
@@ -127,15 +127,23 @@ def _notes_on_classes(rows: list[dict]) -> list[str]:
     return notes
 
 
+def _notes_on_nesting(used: list[FolderFile]) -> list[str]:
+    """Return the hint that a folder too high was given, where it looks like that: one class, which holds only folders."""
+    below = {file.inside.parts[:-1] for file in used}
+    if len({file.name for file in used}) > 1 or len(below) < 2 or any(len(parts) < 2 for parts in below):
+        return []
+    return [f"All pictures of {used[0].name} lie in folders below it; if these are the classes, load that folder instead."]
+
+
 def _notes_on_groups(alike: list[list[FolderFile]]) -> list[str]:
     if not alike:
         return []
     notes = [f"{sum(map(len, alike))} pictures are in {len(alike)} groups that look alike; a drawn group stays on one side."]
-    for group in alike:
-        if len({file.part for file in group}) > 1:
-            notes.append(f"On both sides of the given split: {_listed(group, with_part=True)}.")
-        if len({file.name for file in group}) > 1:
-            notes.append(f"Alike, but of several classes: {_listed(group)}.")
+    apart = [group for group in alike if len({file.part for file in group}) > 1]
+    mixed = [group for group in alike if len({file.name for file in group}) > 1]
+    for words, groups in (("On both sides of the given split", apart), ("Alike, but of several classes", mixed)):
+        notes += [f"{words}: {_listed(group, with_part=groups is apart)}." for group in groups[:LISTED]]
+        notes += [f"{words}: {len(groups) - LISTED} more groups."] if len(groups) > LISTED else []
     return notes
 
 

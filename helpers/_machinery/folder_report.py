@@ -138,9 +138,10 @@ def _notes_on_nesting(used: list[FolderFile]) -> list[str]:
 def _notes_on_groups(alike: list[list[FolderFile]]) -> list[str]:
     if not alike:
         return []
-    notes = [f"{sum(map(len, alike))} pictures are in {len(alike)} groups that look alike; a drawn group stays on one side."]
     apart = [group for group in alike if len({file.part for file in group}) > 1]
     mixed = [group for group in alike if len({file.name for file in group}) > 1]
+    end = "" if apart else ", and none of them is on two sides"
+    notes = [f"{sum(map(len, alike))} pictures look alike, in {len(alike)} group{'s' * (len(alike) > 1)}{end}."]
     for words, groups in (("On both sides of the given split", apart), ("Alike, but of several classes", mixed)):
         notes += [f"{words}: {_listed(group, with_part=groups is apart)}." for group in groups[:LISTED]]
         notes += [f"{words}: {len(groups) - LISTED} more groups."] if len(groups) > LISTED else []

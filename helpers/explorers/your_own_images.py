@@ -198,13 +198,13 @@ def _figure(
         points = np.array([answered(probabilities, labels, threshold) for threshold in THRESHOLDS])
         curve.plot(*points.T, color=PALETTE[number], marker=MARKERS[number], markersize=3, linewidth=1, label=name)
     curve.set(xlabel="share that is answered", ylabel="share of the answers that is right", xlim=(0, 1.03))
-    curve.legend(loc="lower left", fontsize=8)
+    curve.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=7, columnspacing=1)
     (dot,) = curve.plot([], [], "o", markersize=11, markerfacecolor="none", markeredgecolor="black", mew=2)
     empty, pictures, titles = np.ones((64, 64, 3)), [], []
     for axes in grid:
         axes.set(xticks=[], yticks=[])
         pictures.append(axes.imshow(empty))
-        titles.append(axes.set_title(" ", fontsize=8))
+        titles.append(axes.set_title(" ", fontsize=7, weight="normal"))
 
     def move(name: str, coverage: float, accuracy: float, shown: Sequence[tuple[int, str, bool]]) -> None:
         dot.set_data([coverage], [accuracy])

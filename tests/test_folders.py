@@ -665,14 +665,16 @@ def start(cache):
 
 began = time.monotonic()
 assert os.waitpid(start(f"{caches}/whole"), 0)[1] == 0
-takes, killed, number = time.monotonic() - began, 0, 0
-for moment in moments:
+takes, number = time.monotonic() - began, 0
+while moments:
     child = start(cache := f"{caches}/{number}")
-    time.sleep(moment * takes)
+    time.sleep(moments[-1] * takes)
     os.kill(child, 9)
-    killed += os.waitpid(child, 0)[1] == 9
-    number += len([name for name in os.listdir(f"{cache}/features")] if os.path.isdir(f"{cache}/features") else []) >= 6
-print(killed)
+    if os.waitpid(child, 0)[1] == 9:
+        print(moments.pop())
+    else:  # it was through already: the machine has become faster, or most was stored
+        takes *= 0.8
+    number += os.path.isdir(f"{cache}/features") and len(os.listdir(f"{cache}/features")) >= 6
 """
 
 
@@ -686,7 +688,7 @@ def test_killed_at_twenty_moments_it_goes_on_without_a_wrong_feature(tmp_path, m
     command = [sys.executable, "-c", KILLED, str(folder), str(caches)]
     answer = subprocess.run(command, input=moments, capture_output=True, text=True, timeout=300)
     assert answer.returncode == 0, answer.stderr
-    assert int(answer.stdout) >= 10, "most of them were still running"
+    assert len(answer.stdout.split()) == 20
     images = load_image_folder(folder, image_size=32, validation=0, test=0).train_images
     network = {"base_model": load_vgg16("random", input_shape=(32, 32, 3)), "layers": "block2_pool"}
     whole = extract_features(np.asarray(images), **network, cache=False)

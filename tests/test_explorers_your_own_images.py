@@ -85,6 +85,14 @@ def test_a_wrong_path_gets_one_clear_sentence(tmp_path, path, part):
     assert field.is_practice, "an empty field falls back"
 
 
+def test_what_was_typed_survives_running_the_cell_again(practice):
+    FolderField().text.value = str(practice)
+    again = FolderField()
+    assert again.folder == practice
+    again.text.value = ""
+    assert FolderField().is_practice
+
+
 def test_what_exists_of_a_wrong_path_is_named(tmp_path):
     assert f"is {tmp_path};" in complaint(tmp_path / "photos" / "cats")
 

@@ -42,14 +42,19 @@ def practice_folder(place: Path | str) -> Path:
 
 
 class FolderField:
-    """A field for the path of a folder; left empty, it stands for the practice folder, written when first asked for."""
+    """A field for the path of a folder; left empty, it stands for the practice folder, written when first asked for.
+
+    What was typed is kept as long as the kernel runs, so that running the cell once more does not lose it.
+    """
+
+    last = ""
 
     def __init__(self, path: str = "") -> None:
         looks = {"style": {"description_width": "initial"}, "layout": {"width": "44em"}}
         empty = "the path of your folder; empty: the practice folder"
-        self.text = widgets.Text(value=str(path), description="your folder", placeholder=empty, **looks)
+        self.text = widgets.Text(value=str(path) or FolderField.last, description="your folder", placeholder=empty, **looks)
         self.sentence = widgets.HTML()
-        self.text.observe(self._say, names="value")
+        self.text.observe(self._keep, names="value")
         self._say()
 
     @functools.cached_property
@@ -73,7 +78,11 @@ class FolderField:
     def _typed(self) -> str:
         return self.text.value.strip().strip("\"'").strip()
 
-    def _say(self, _change: Any = None) -> None:
+    def _keep(self, change: Any) -> None:
+        FolderField.last = change["new"]
+        self._say()
+
+    def _say(self) -> None:
         wrong = "" if self.is_practice else complaint(Path(self._typed()).expanduser())
         found = (
             "The practice folder will be used." if self.is_practice else "This is a folder of folders. Run the next cell."

@@ -647,7 +647,8 @@ def test_batches_train_a_network(three_classes):
 KILLED = """
 import os, sys, time
 import keras, tensorflow
-from helpers import extract_features, load_image_folder, load_vgg16
+from helpers import extract_features, load_image_folder
+from test_folders import small_network
 
 folder, caches = sys.argv[1:]
 moments = [float(line) for line in sys.stdin.readline().split()]
@@ -655,7 +656,7 @@ moments = [float(line) for line in sys.stdin.readline().split()]
 def run(cache):
     os.environ["WORKBOOK_CACHE"] = cache
     images = load_image_folder(folder, image_size=32, validation=0, test=0).train_images
-    extract_features(images, base_model=load_vgg16("random", input_shape=(32, 32, 3)), layers="block2_pool")
+    extract_features(images, base_model=small_network(), layers="maps")
 
 def start(cache):
     if not (child := os.fork()):
@@ -678,19 +679,28 @@ while moments:
 """
 
 
+def small_network():
+    """Return a network of two layers, with the same weights each time."""
+    import keras
+
+    pixels, start = keras.Input((32, 32, 3)), keras.initializers.GlorotUniform(seed=1)
+    return keras.Model(pixels, keras.layers.Conv2D(64, 5, kernel_initializer=start, name="maps")(pixels))
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="TensorFlow cannot be forked everywhere")
 def test_killed_at_twenty_moments_it_goes_on_without_a_wrong_feature(tmp_path, monkeypatch):
     """Each run is killed in a folder of features that the killed ones before it left, until that is full."""
-    from helpers import extract_features, load_vgg16
+    from helpers import extract_features
 
     folder, caches = classes(tmp_path / "photographs", {"cat": 200, "dog": 184}), tmp_path / "caches"
     moments = " ".join(map(str, np.random.default_rng(0).uniform(0.2, 1, 20)))
     command = [sys.executable, "-c", KILLED, str(folder), str(caches)]
-    answer = subprocess.run(command, input=moments, capture_output=True, text=True, timeout=300)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])}
+    answer = subprocess.run(command, input=moments, capture_output=True, text=True, timeout=300, env=environment)
     assert answer.returncode == 0, answer.stderr
     assert len(answer.stdout.split()) == 20
     images = load_image_folder(folder, image_size=32, validation=0, test=0).train_images
-    network = {"base_model": load_vgg16("random", input_shape=(32, 32, 3)), "layers": "block2_pool"}
+    network = {"base_model": small_network(), "layers": "maps"}
     whole = extract_features(np.asarray(images), **network, cache=False)
     stored = [place for place in caches.iterdir() if list(place.glob("features/*.features"))]
     assert len(stored) >= 2

@@ -696,7 +696,7 @@ def test_killed_at_twenty_moments_it_goes_on_without_a_wrong_feature(tmp_path, m
     moments = " ".join(map(str, np.random.default_rng(0).uniform(0.2, 1, 20)))
     command = [sys.executable, "-c", KILLED, str(folder), str(caches)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])}
-    answer = subprocess.run(command, input=moments, capture_output=True, text=True, timeout=300, env=environment)
+    answer = subprocess.run(command, input=moments, capture_output=True, text=True, timeout=900, env=environment)
     assert answer.returncode == 0, answer.stderr
     assert len(answer.stdout.split()) == 20
     images = load_image_folder(folder, image_size=32, validation=0, test=0).train_images

@@ -139,7 +139,7 @@ except ImportError:
 def test_the_file_runs_where_the_workbook_is_not(file, photographs, tmp_path):
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "KERAS_BACKEND")}
     command = [sys.executable, "-c", PLAIN, str(file), str(photographs / "a.png")]
-    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     answers = json.loads(run.stdout.splitlines()[-1])
     [here] = predict_photographs(file, [photographs / "a.png"])
@@ -194,7 +194,7 @@ def test_a_model_that_is_none_is_one_sentence(kind, photographs, tmp_path, capsy
 def command(*arguments, **environment):
     """Return how `python -m helpers predict` ended, in a process of its own."""
     run = [sys.executable, "-m", "helpers", "predict", *map(str, arguments)]
-    return subprocess.run(run, capture_output=True, env=os.environ | environment, timeout=120)
+    return subprocess.run(run, capture_output=True, env=os.environ | environment, timeout=300)
 
 
 def test_the_command_answers_in_another_process(file, photographs):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,12 +88,14 @@ def load_image_folder(
     decoded when asked for), `labels` (n,) int64, and `paths`. Pictures are squashed to the square as a whole.
 
     Without sub-folders train, validation (val, valid) and test, parts are drawn. The content of a file and `seed` give a
-    number from 0 to 1, and it decides: below `test`, below `test + validation`, or above. So a picture stays where it is
-    when others come or go, or are renamed, and a class gets its share on average only. Near duplicates are one unit, with
-    the number of one of them, which only a new near duplicate can change. A class that has nothing in a part gets its
-    nearest unit moved there, if it has enough: train comes first, then test, then validation. With train and one of the
-    others, parts are as given, a missing one is drawn from train, and pictures on both sides are reported, not moved. Only
-    a folder that is not there or has no picture ends the loading (ValueError): the report names what cannot be used.
+    number from 0 to 1: below `test` it is test, below `test + validation` validation, else train. So nothing enters or
+    leaves test when other pictures come, go, or are renamed, and a class gets its share on average only: a small one can
+    have none in test, and the report says so. Train and validation share: a class with nothing in one of them lends it the
+    nearest unit of the other, until it has more, train first. Only a class that has nothing but test lends one to train.
+    Near duplicates (see `helpers._machinery.images` for what is found) are one unit, with the number of one of them, which
+    only a new near duplicate can change. With train and one of the others, parts are as given, a missing one is drawn from
+    train, and pictures on both sides are reported, not moved. Only a folder that is not there or has no picture ends the
+    loading (ValueError): the report names what cannot be used.
     """
     from sklearn.utils import Bunch
 
@@ -206,7 +208,7 @@ def _deal(files: list[FolderFile], shares: dict[str, float], seed: int) -> None:
         end = 1.0 if part == "train" else start + shares.get(part, 0.0)
         edges[part], start = (start, end), end
     parts = {group: next(part for part, (_, end) in edges.items() if number < end) for group, number in numbers.items()}
-    _fill_empty_parts(open_files, numbers, parts, {part: edge for part, edge in edges.items() if edge[0] < edge[1]})
+    _lend(open_files, numbers, parts, validation=bool(shares.get("validation")))
     for file in open_files:
         file.part = parts[file.group]
 
@@ -215,18 +217,19 @@ def _number(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]) / 2**48
 
 
-def _fill_empty_parts(
-    files: list[FolderFile], numbers: dict[int, float], parts: dict[int, str], edges: dict[str, tuple]
-) -> None:
-    """Move the nearest group of a class to a part that has none of it, as long as no other part becomes empty by that."""
-    groups = defaultdict(set)
+def _lend(files: list[FolderFile], numbers: dict[int, float], parts: dict[int, str], *, validation: bool) -> None:
+    """Give train, and validation if wanted, the nearest group of a class that has none there; never take one from test.
+
+    A class of which all is test lends train its last group: as others come, that can only go back, none can follow it.
+    """
+    classes = defaultdict(set)
     for file in files:
-        groups[file.name].add(file.group)
-    for name in sorted(groups):
-        wanted = [part for part in ("train", "test", "validation") if part in edges][: len(groups[name])]
-        for part in wanted:
-            counts = Counter(parts[group] for group in groups[name])
-            spare = [group for group in groups[name] if counts[parts[group]] > 1 or parts[group] not in wanted]
-            if not counts[part] and spare:
-                middle = sum(edges[part]) / 2
-                parts[min(spare, key=lambda group: (abs(numbers[group] - middle), numbers[group]))] = part
+        classes[file.name].add(file.group)
+    ordered = [classes[name] for name in sorted(classes)]
+    for groups in ordered if validation else ():
+        train = [group for group in groups if parts[group] == "train"]
+        if len(train) > 1 and not any(parts[group] == "validation" for group in groups):
+            parts[min(train, key=numbers.get)] = "validation"
+    for groups in ordered:
+        if not any(parts[group] == "train" for group in groups):
+            parts[max(groups, key=numbers.get)] = "train"

@@ -31,21 +31,26 @@ def export_classifier(
     class_names: Sequence[str],
     image_size: int | None = None,
     preprocess: keras.Layer | str | None = "vgg16",
+    overwrite: bool = False,
 ) -> Path:
     """Return the path of a file with everything: `keras.saving.load_model` takes it, also where there is no `helpers`.
 
     `model` gives probabilities (n, classes). What is written takes photographs (n, height, width, 3) of any size, red-green-
-    blue from 0 to 255: layers of Keras resize them to `image_size` (default: what `model` wants) and preprocess them.
+    blue from 0 to 255: layers of Keras resize them to `image_size` (default: what `model` wants), smoothed where they
+    become smaller, as Pillow does, and preprocess them.
     `preprocess`: "vgg16" as `preprocess_vgg16` does, a layer of Keras such as `Rescaling(1 / 255)`, or None where the pixels
-    go in as they are. Written whole or not at all. Raises ValueError for what another machine could not load or understand.
+    go in as they are. Written whole or not at all. Raises ValueError for what another machine could not load or understand,
+    and FileExistsError where a file of this name is, unless it may `overwrite` that.
     """
     from keras import Input, Model, layers
 
     path, names = Path(path).expanduser(), list(class_names)
     size = image_size or model.inputs[0].shape[1]
     _check_export(model, path, names, size, preprocess)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path.name} is there already, perhaps a tested model; take another name, or overwrite=True.")
     pixels = Input((None, None, 3), name="pixels")
-    x = layers.Resizing(int(size), int(size), dtype="float32", name="resize")(pixels)
+    x = layers.Resizing(int(size), int(size), antialias=True, dtype="float32", name="resize")(pixels)
     x = _swap_and_center(x) if preprocess == "vgg16" else preprocess(x) if preprocess else x
     whole = Model(pixels, layers.Identity(dtype="float32", name=_written(names))(model(x)), name="classifier")
     aside = path.with_name(f".{os.getpid()}-{path.name}")

@@ -9,13 +9,16 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps, PngImagePlugin, features
 
 from helpers import load_image_folder
+from helpers._machinery.folder_report import FolderFile
 from helpers._machinery.images import group_alike, look_at, read_picture
+from helpers.folders import _deal
 
 PARTS = ("train", "validation", "test")
 
@@ -335,7 +338,7 @@ NOTES = (
     "nothing at all has no picture that can be used",
     "nothing good has no picture that can be used",
     "Dog and dog differ only in case",
-    "only one has 1 picture, and none in validation and test",
+    "only one has 1 picture, and none in validation and test, so nothing tests it",
     "The classes are unbalanced: cat has",
     "Alike, but of several classes",
     "Turned upright as the camera noted: 7 (cat/turned 2.jpg, ",
@@ -444,12 +447,71 @@ def test_pictures_stay_where_they_are_when_others_come_and_names_change(three_cl
     assert renamed == after
 
 
-@pytest.mark.parametrize("count, wanted", [(1, {"train"}), (2, {"train", "test"}), (3, set(PARTS)), (5, set(PARTS))])
-def test_a_small_class_is_in_as_many_parts_as_it_can(tmp_path, count, wanted):
-    for seed in range(5):
-        folder = classes(tmp_path / str(seed), {"large": 30, "small": count})
-        parts = sides(load_image_folder(folder, seed=seed))
-        assert {part for name, part in parts.items() if name.startswith("small")} == wanted
+def test_a_small_class_shares_what_is_not_test_between_train_and_validation(tmp_path):
+    """Whether it has something in test is left to chance, and the report says when it has not."""
+    for seed in range(12):
+        count = 1 + seed % 4
+        loaded = load_image_folder(classes(tmp_path / str(seed), {"large": 30, "small": count}), seed=seed)
+        parts = [part for name, part in sides(loaded).items() if name.startswith("small")]
+        rest = count - parts.count("test")
+        assert "train" in parts and ("validation" in parts) == (rest > 1)
+        [note] = [note for note in loaded.report.notes if note.startswith("small has")] or [""]
+        assert ("test" in parts) != ("nothing tests it" in note)
+
+
+def growing(seed: int) -> list[tuple[str, str]]:
+    """Return pictures as (class, digest) in the order in which they come to a small folder of one to four classes."""
+    draw = np.random.default_rng(seed)
+    names = "abcd"[: draw.integers(1, 5)]
+    return [(names[draw.integers(len(names))], draw.bytes(8).hex()) for _ in range(draw.integers(3, 40))]
+
+
+def dealt(pictures: list[tuple[str, str]], groups: list[int], **shares: float) -> list[str]:
+    """Return the part of each picture in a folder that holds these."""
+    shares = {"test": 0.2, "validation": 0.2} | shares
+    files = [
+        FolderFile(Path(digest), Path(digest), name, None, "", look=SimpleNamespace(digest=digest), group=group)
+        for (name, digest), group in zip(pictures, groups, strict=True)
+    ]
+    _deal(files, shares, 0)
+    return [file.part for file in files]
+
+
+def test_no_picture_leaves_test_as_a_small_folder_grows_and_nearly_none_enters():
+    steps = entered = came_back = 0
+    for seed in range(400):
+        pictures = growing(seed)
+        shares = [{}, {"validation": 0.0}, {"test": 0.5}, {"test": 0.0}][seed % 4]
+        before = []
+        for count in range(1, len(pictures) + 1):
+            after = dealt(pictures[:count], range(count), **shares)
+            for (name, _), old, new in zip(pictures, before, after, strict=False):
+                assert old != "test" or new == "test", (seed, count)
+                if new == "test" != old:  # it was lent to train while its class had nothing else
+                    assert old == "train" and [a for (b, _), a in zip(pictures, before, strict=False) if b == name].count(
+                        "train"
+                    ) == 1
+                    entered += 1
+                came_back += (old, new) == ("validation", "train")
+                steps += 1
+            before = after
+            assert {name for name, _ in pictures[:count]} == {
+                name for (name, _), part in zip(pictures, after, strict=False) if part == "train"
+            }
+    assert 0 < entered < 0.005 * steps and came_back, "both happen, so both were tried"
+
+
+def test_only_a_new_copy_can_take_a_picture_out_of_test():
+    """A copy of each of sixty pictures comes: what is unlike it stays, a copy keeps to its picture, and some change side."""
+    pictures = [("a", np.random.default_rng(number).bytes(8).hex()) for number in range(120)]
+    before, left = dealt(pictures[:60], range(60)), 0
+    for copied in range(60):
+        after = dealt([*pictures[:60], pictures[60 + copied]], [*range(60), copied])
+        assert after[copied] == after[60]
+        others = [number for number in range(60) if number != copied]
+        assert all(before[number] == after[number] for number in others if "test" in (before[number], after[number]))
+        left += before[copied] == "test" != after[copied]
+    assert 0 < left < 15
 
 
 CHANGES = {
@@ -476,6 +538,23 @@ def test_near_duplicates_are_found_and_stay_on_one_side(tmp_path):
     apart = [number for number in range(70) if parts[f"{number:02d} first.png"] != parts[f"{number:02d} second.png"]]
     assert not apart and set(parts.values()) == set(PARTS)
     assert sum("of several classes" in note for note in loaded.report.notes) == 10
+
+
+MISSED = {
+    "a tenth cut off": lambda picture: picture.crop((5, 3, 91, 61)),
+    "framed": lambda picture: ImageOps.expand(picture, 8, "white"),
+    "turned by 90 degrees": lambda picture: picture.transpose(Image.Transpose.ROTATE_90),
+}
+
+
+def test_the_report_says_which_copies_are_missed(tmp_path):
+    for number, (name, change) in enumerate(MISSED.items()):
+        saved(tmp_path / "cat" / f"{name}.png", photo(3000 + number))
+        saved(tmp_path / "cat" / f"{name}, changed.png", change(photo(3000 + number)))
+    report = load_image_folder(tmp_path).report
+    assert report.duplicates == []
+    [note] = [note for note in report.notes if note.startswith("No two pictures look alike.")]
+    assert "not if cropped by 5 % or more, framed or turned" in note
 
 
 def test_blank_pictures_are_no_near_duplicates_of_one_another(tmp_path):

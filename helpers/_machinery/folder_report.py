@@ -11,6 +11,7 @@ from typing import Any
 from helpers._machinery.images import Look, shown
 from helpers._machinery.photographs import PARTS
 
+COPIES = "Copies are found if scaled, compressed again, mirrored or grey; not if cropped by 5 % or more, framed or turned."
 LISTED = 20  # files that the report names for one reason
 NO_CLASS = "(no class)"
 
@@ -120,7 +121,8 @@ def _notes_on_classes(rows: list[dict]) -> list[str]:
         missing = [part for part in parts if not row[part]]
         if row["class"] in used and missing:
             count = used[row["class"]]
-            notes.append(f"{row['class']} has {count} picture{'s' * (count > 1)}, and none in {' and '.join(missing)}.")
+            end = ", so nothing tests it until it has more" * ("test" in missing)
+            notes.append(f"{row['class']} has {count} picture{'s' * (count > 1)}, and none in {' and '.join(missing)}{end}.")
     if used and max(used.values()) > 3 * min(used.values()):
         least, most = min(used, key=used.get), max(used, key=used.get)
         notes.append(f"The classes are unbalanced: {most} has {used[most]}, {least} has {used[least]}.")
@@ -137,11 +139,11 @@ def _notes_on_nesting(used: list[FolderFile]) -> list[str]:
 
 def _notes_on_groups(alike: list[list[FolderFile]]) -> list[str]:
     if not alike:
-        return []
+        return [f"No two pictures look alike. {COPIES}"]
     apart = [group for group in alike if len({file.part for file in group}) > 1]
     mixed = [group for group in alike if len({file.name for file in group}) > 1]
     end = "" if apart else ", and none of them is on two sides"
-    notes = [f"{sum(map(len, alike))} pictures look alike, in {len(alike)} group{'s' * (len(alike) > 1)}{end}."]
+    notes = [f"{sum(map(len, alike))} pictures look alike, in {len(alike)} group{'s' * (len(alike) > 1)}{end}. {COPIES}"]
     for words, groups in (("On both sides of the given split", apart), ("Alike, but of several classes", mixed)):
         notes += [f"{words}: {_listed(group, with_part=groups is apart)}." for group in groups[:LISTED]]
         notes += [f"{words}: {len(groups) - LISTED} more groups."] if len(groups) > LISTED else []

@@ -1,7 +1,9 @@
 """What opens one file of a stranger's folder safely, says in a sentence why it cannot, and finds pictures that look alike.
 
 A file is judged by its content, not by its name. Two pictures count as near duplicates when both their difference hashes
-(64 bits: is the next of 9 x 8 grey cells brighter?) and their thumbnails (16 x 16, grey) say so, mirrored or not.
+(64 bits: is the next of 9 x 8 grey cells brighter?) and their thumbnails (16 x 16, grey) say so, mirrored or not. That
+finds a copy that was scaled, compressed again, mirrored, or made grey; mostly one that is brighter or lost 2 % at its edges.
+It misses one with 5 % or more cut off, with a border, turned by 90 degrees, and half of those turned by 2 degrees.
 """
 
 from __future__ import annotations

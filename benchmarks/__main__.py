@@ -1,6 +1,6 @@
 """Measure the named sections, or all of them; a run of all is written to `benchmarks/latest.md`.
 
-    python -m benchmarks [engines] [cached] [memory] [imports] [classic] [block5] [take_home] [notebooks] [latency]
+    python -m benchmarks [engines] [cached] [memory] [folders] [imports] [classic] [block5] [take_home] [notebooks] [latency]
 
 Every section runs in a process of its own. The machine should have nothing else to do; what is compared is measured in
 turns, so that ratios hold even where it has.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import engines, latency, take_home, training
+from benchmarks import engines, folders, latency, take_home, training
 from benchmarks.tables import Table, fresh_cache, in_turns, median_ratio, timed
 
 ROUNDS = 9
@@ -194,6 +194,7 @@ SECTIONS = {
     "engines": engines_section,
     "cached": cached_section,
     "memory": memory_section,
+    **folders.SECTIONS,
     "imports": imports_section,
     **training.SECTIONS,
     **take_home.SECTIONS,

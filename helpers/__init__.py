@@ -1,6 +1,6 @@
 """What stands behind the notebooks of the Transfer Learning Workbook; any name below comes with `from helpers import ...`.
 
-The sixteen modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook,
+The eighteen modules named here are what a learner opens; `explorers` and `exercises` have one module a notebook,
 `diagnostics` looks at a learner's own program, `_machinery` is what nobody has to open. Importing this package is cheap: a
 name brings its module when it is asked for, and TensorFlow is imported where it is used. What is done here comes first.
 """
@@ -15,6 +15,7 @@ CONTENTS = {
     "data": "PhotographsMissing clothing_folder draw_labelled held_out load_clothing load_digit_images load_digit_pair "
     "load_mnist_digits load_photographs load_textures load_toy_2d measure_shape photograph_credits split_digit_pair "
     "straighten take_per_class write_image_folders",
+    "folders": "ImageStream load_image_folder",
     "vgg16": "CHANNEL_MEANS layer_table load_vgg16 preprocess_vgg16",
     "features": "accuracy_per_draw extract_features label_curve predict_per_draw",
     "networks": "",  # short names, for use as helpers.networks
@@ -26,6 +27,7 @@ CONTENTS = {
     "augmentation": "augmented_views build_augmentation view_batches",
     "fine_tuning": "adam_by_block build_classifier freeze_before layer_distances split_model",
     "experiments": "decode_answers run_arm",
+    "saving": "class_names_of export_classifier predict_photographs",
     "sources": "SCORES damage fine_tune_source h_score leep load_source log_me logistic_probe multiply_adds n_leep "
     "nearest_neighbour_probe standardise",
     "evaluation": "calibration_bins grad_cam most_confident_mistakes paired_interval",

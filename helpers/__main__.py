@@ -1,6 +1,7 @@
 """The command line of the workbook: `python -m helpers doctor | weights | photographs | predict`."""
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -19,18 +20,18 @@ def main(arguments: list[str] | None = None) -> int:
     export = "write ImageNet's to a file NAME.weights.h5, which keras.applications.VGG16(weights=...) takes"
     weights.add_argument("--export", metavar="FILE", help=export)
     commands.add_parser("photographs", help="fetch the photographs of clothes")
-    predict = commands.add_parser("predict", help="name what is in a photograph, with a model of your own")
-    predict.add_argument("photographs", nargs="*")
+    predict = commands.add_parser("predict", help="name what is in photographs, with a model of your own")
+    predict.add_argument("model", metavar="model.keras", help="a file that `export_classifier` wrote, or another classifier")
+    predict.add_argument("photographs", nargs="+", metavar="photo", help="a picture, or a folder of them")
+    predict.add_argument("--json", action="store_true", help="print one list with the probabilities of all classes")
     chosen = parser.parse_args(arguments)
     if chosen.command == "doctor":
         return find_gpu() if chosen.require_gpu else run_doctor(fast=chosen.fast)
     if chosen.command == "weights" and chosen.export:
         return export_weights(chosen.export)
-    if chosen.command != "predict":
-        return fetch(chosen.command)
-    later = f"`{chosen.command}` is not part of this version of the workbook yet; it comes with a later one."
-    print(later, file=sys.stderr)
-    return 1
+    if chosen.command == "predict":
+        return predict_all(chosen.model, chosen.photographs, as_json=chosen.json)
+    return fetch(chosen.command)
 
 
 def run_doctor(*, fast: bool) -> int:
@@ -88,6 +89,29 @@ def export_weights(name: str) -> int:
         aside.unlink(missing_ok=True)
     print(f'Written: keras.applications.VGG16(weights="{path}", include_top=False)')
     return 0
+
+
+def predict_all(model: str, photographs: list[str], *, as_json: bool) -> int:
+    """Return the exit code: answer for each photograph; 1 when one of them, or the model, could not be used."""
+    from helpers.saving import predict_photographs
+
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a name can hold what a terminal cannot show
+    try:
+        answers = predict_photographs(model, photographs)
+    except Exception as error:  # Keras has many ways to refuse a file
+        print(f"{model} cannot be used as a classifier: {error}", file=sys.stderr)
+        return 1
+    if any(isinstance(answer.get("class"), int) for answer in answers):
+        print("This model brings no names of classes; these are the numbers of its outputs, from 0.", file=sys.stderr)
+    if as_json:
+        print(json.dumps(answers, indent=1))
+    for answer in answers:
+        if "error" in answer:
+            print(answer["error"], file=sys.stderr)
+        elif not as_json:
+            print("{file}: {class} {probability:.3f}".format(**answer))
+    return int(any("error" in answer for answer in answers))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ HELPERS = course.ROOT / "helpers"
 STEMS = {course.topic(path): path.stem for path in course.NOTEBOOKS}
 ROOMS = {"exercises": {"__init__", "feedback", "progress", "solved"}, "explorers": {"__init__", "shell"}}
 TOP = ["data", "vgg16", "features", "networks", "augmentation", "transfer_kinds", "fine_tuning", "experiments", "sources"]
-TOP += ["training", "evaluation", "plots", "adaptation", "dann", "lifelong", "bugs"]
+TOP += ["training", "evaluation", "plots", "adaptation", "dann", "lifelong", "bugs", "folders", "saving"]
 
 
 def stems(room: str) -> set[str]:

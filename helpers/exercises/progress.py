@@ -23,6 +23,7 @@ NOTEBOOKS = (  # number, stem, title
     ("10", "domain_adaptation", "Domain adaptation"),
     ("11", "lifelong_learning", "Lifelong learning"),
     ("12", "catch_the_bug", "Catch the bug"),
+    ("13", "your_own_images", "Your own images"),
 )
 HEADS = ("", "notebook", "solved", "still open: Your turn ...")
 

@@ -1,0 +1,229 @@
+"""Notebook 13: a field for a folder, a field for single photographs, and below which confidence to say "I don't know"."""
+
+import functools
+import html
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from helpers.data import load_textures, write_image_folders
+from helpers.explorers.shell import Drawing, Explorer, Guess, LiveFigure, choice
+from helpers.plots import MARKERS, PALETTE
+
+THRESHOLDS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
+SHOWN = 10  # pictures that change side
+PRACTICE = {"train_per_class": 16, "validation_per_class": 20, "test_per_class": 12, "image_size": 96}
+
+
+def practice_folder(place: Path | str) -> Path:
+    """Return `place`, in which the fourteen materials of `load_textures` lie as people's photographs do: not quite clean.
+
+    16 training, 20 validation and 12 test pictures of each class, and in train: a copy, half a file, a text that is called
+    .jpg, what a file browser leaves behind, a picture that lies on its side and says so, and one in the wrong folder.
+    """
+    folder = write_image_folders(load_textures(**PRACTICE), place)
+    first = {name: sorted((folder / "train" / name).iterdir()) for name in ("brick", "coins", "grass", "petals", "wood")}
+    (folder / "train/brick/copy of a brick.png").write_bytes(first["brick"][0].read_bytes())
+    (folder / "train/coins/half.png").write_bytes(first["coins"][0].read_bytes()[:2000])
+    (folder / "train/grass/notes.jpg").write_text("Shot on Sunday, behind the house.", encoding="utf-8")
+    (folder / "train/grass/.DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    upright, exif = Image.open(first["petals"][1]), Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter to the right
+    upright.rotate(90, expand=True).save(first["petals"][1].with_suffix(".jpg"), quality=95, exif=exif)
+    first["petals"][1].unlink()
+    first["wood"][2].rename(folder / "train/gravel/sunny.png")
+    return folder
+
+
+class FolderField:
+    """A field for the path of a folder; left empty, it stands for the practice folder, written when first asked for.
+
+    What was typed is kept as long as the kernel runs, so that running the cell once more does not lose it.
+    """
+
+    last = ""
+
+    def __init__(self, path: str = "") -> None:
+        looks = {"style": {"description_width": "initial"}, "layout": {"width": "44em"}}
+        empty = "the path of your folder; empty: the practice folder"
+        self.text = widgets.Text(value=str(path) or FolderField.last, description="your folder", placeholder=empty, **looks)
+        self.sentence = widgets.HTML()
+        self.text.observe(self._keep, names="value")
+        self._say()
+
+    @functools.cached_property
+    def _practice(self) -> Path:
+        return practice_folder(Path(tempfile.mkdtemp(), "practice"))
+
+    @property
+    def is_practice(self) -> bool:
+        """Whether the field is empty."""
+        return not self._typed()
+
+    @property
+    def folder(self) -> Path:
+        """The folder; `ValueError` with one sentence where the path leads to none that holds folders."""
+        if self.is_practice:
+            return self._practice
+        if wrong := complaint(path := Path(self._typed()).expanduser()):
+            raise ValueError(wrong)
+        return path
+
+    def _typed(self) -> str:
+        return self.text.value.strip().strip("\"'").strip()
+
+    def _keep(self, change: Any) -> None:
+        FolderField.last = change["new"]
+        self._say()
+
+    def _say(self) -> None:
+        wrong = "" if self.is_practice else complaint(Path(self._typed()).expanduser())
+        found = (
+            "The practice folder will be used." if self.is_practice else "This is a folder of folders. Run the next cell."
+        )
+        self.sentence.value = f'<div role="{"alert" if wrong else "status"}">{html.escape(wrong or found)}</div>'
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle = widgets.VBox([self.text, self.sentence])._repr_mimebundle_(**kwargs)
+        return bundle | {"text/plain": "[field] The path of your folder. Run the notebook to fill it in."}
+
+
+def complaint(path: Path) -> str:
+    """Return in one sentence why a path is no folder of classes, or an empty text."""
+    try:
+        if not path.exists():
+            near = next((parent for parent in path.absolute().parents if parent.is_dir()), "")
+            return f"There is no folder {path}. What exists of this path is {near}; look for a slip after that."
+        if not path.is_dir():
+            return f"{path.name} is a file. Give the folder that holds one folder for each class."
+        if not any(place.is_dir() for place in path.iterdir()):
+            return f"{path.name} holds no folders. Put the photographs of each class into a folder of its own."
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror or error}."
+    return ""
+
+
+class UploadField:
+    """A button for a few photographs from the learner's own computer, and below it what `name_photographs` says of each."""
+
+    def __init__(self, name_photographs: Callable[[Sequence[Path]], Sequence[Mapping[str, Any]]]) -> None:
+        self.name_photographs = name_photographs
+        self.upload = widgets.FileUpload(accept="image/*", multiple=True, description="name my photographs")
+        self.upload.layout.width = "18em"
+        self.sentences = widgets.HTML('<div role="status">Nothing has been uploaded yet.</div>')
+        self.upload.observe(self._answer, names="value")
+
+    def _answer(self, change: Any) -> None:
+        if not change["new"]:
+            return
+        with tempfile.TemporaryDirectory() as place:
+            paths = [Path(place, Path(file["name"]).name or "photograph") for file in change["new"]]
+            for path, file in zip(paths, change["new"], strict=True):
+                path.write_bytes(bytes(file["content"]))
+            try:
+                lines = [_line(path.name, found) for path, found in zip(paths, self.name_photographs(paths), strict=True)]
+            except Exception as error:  # what goes wrong in a callback would be seen by nobody
+                lines = [f"This did not work. {type(error).__name__}: {error}"]
+        self.sentences.value = '<div role="status">' + "<br>".join(map(html.escape, lines)) + "</div>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle = widgets.VBox([self.upload, self.sentences])._repr_mimebundle_(**kwargs)
+        return bundle | {"text/plain": "[field] A button that names photographs of yours. Run the notebook to press it."}
+
+
+def _line(name: str, found: Mapping[str, Any]) -> str:
+    return f"{name}: {found['error']}" if "error" in found else f"{name}: {found['class']} ({found['probability']:.2f})"
+
+
+def answered(probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> tuple[float, float]:
+    """Return the share of pictures whose confidence is at least the threshold, and the share of these that are right."""
+    sure = probabilities.max(axis=1) >= threshold
+    right = probabilities.argmax(axis=1) == labels
+    return float(sure.mean()), float(right[sure].mean()) if sure.any() else float("nan")
+
+
+def threshold_explorer(
+    answers: Mapping[str, np.ndarray], labels: np.ndarray, images: Any, class_names: Sequence[str]
+) -> Explorer:
+    """Return a film of thresholds: how much is answered, how much of it is right, and which pictures change side.
+
+    `answers` has the probabilities (n, classes) of each classifier by its name; `images` are the n pictures, an array or
+    what can be indexed like one.
+    """
+    labels = np.asarray(labels)
+    live, move = _figure(answers, labels, images)
+
+    def draw(name: str, place: int) -> Drawing:
+        probabilities, threshold = answers[name], THRESHOLDS[place]
+        sure, predicted = probabilities.max(axis=1), probabilities.argmax(axis=1)
+        before = THRESHOLDS[place - 1] if place else 0.0
+        leaving = np.flatnonzero((sure >= before) & (sure < threshold))
+        wrong = predicted != labels
+        leaving = leaving[np.argsort(~wrong[leaving], kind="stable")]  # mistakes first
+        shown = [(index, class_names[predicted[index]], bool(wrong[index])) for index in leaving[:SHOWN]]
+        coverage, accuracy = answered(probabilities, labels, threshold)
+        move(name, coverage, accuracy, shown)
+        kept = f"of these {accuracy:.2f} are right" if coverage else "so there is nothing to be right or wrong"
+        change = f"{len(leaving)} fall silent at this step, {int(wrong[leaving].sum())} of them wrong"
+        return live, f"{name}, threshold {threshold:g}: {coverage:.2f} of {len(labels)} are answered, {kept}; {change}."
+
+    steps = [(f"{value:g}", place) for place, value in enumerate(THRESHOLDS)]
+    controls = {
+        "name": choice("classifier", list(answers), kind="menu"),
+        "place": choice("threshold", steps, value=THRESHOLDS.index(0.9), kind="time"),
+    }
+    guess = _guess(next(iter(answers)), answers, labels)
+    return Explorer(draw, controls, name="Below which confidence should it say nothing?", guess=guess)
+
+
+def _guess(name: str, answers: Mapping[str, np.ndarray], labels: np.ndarray) -> Guess:
+    """Return the question that comes first: what it takes to be right nearly always."""
+    for threshold in THRESHOLDS:
+        coverage, accuracy = answered(answers[name], labels, threshold)
+        if coverage and accuracy >= 0.99:
+            found = f"at a threshold of {threshold:g} it answers {coverage:.2f}, and {accuracy:.2f} of that is right"
+            break
+    else:
+        found = "with none of these thresholds"
+    question = f"{name}: which share of the pictures can it still answer if 0.99 of its answers have to be right?"
+    return Guess(question, choice("my guess", [0.5, 0.6, 0.7, 0.8, 0.9, 1.0], value=0.7), found)
+
+
+def _figure(
+    answers: Mapping[str, np.ndarray], labels: np.ndarray, images: Any
+) -> tuple[LiveFigure, Callable[[str, float, float, Sequence[tuple[int, str, bool]]], None]]:
+    """Return the figure, and the function that moves it to a classifier, a point and the pictures that change side."""
+    figure = Figure(figsize=(9.0, 3.4), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.5))
+    right.suptitle("these fall silent at this step (red: wrong)", fontsize=9)
+    curve, grid = left.subplots(), right.subplots(2, SHOWN // 2, subplot_kw={"frame_on": False}).reshape(-1)
+    for number, (name, probabilities) in enumerate(answers.items()):
+        points = np.array([answered(probabilities, labels, threshold) for threshold in THRESHOLDS])
+        curve.plot(*points.T, color=PALETTE[number], marker=MARKERS[number], markersize=3, linewidth=1, label=name)
+    curve.set(xlabel="share that is answered", ylabel="share of the answers that is right", xlim=(0, 1.03))
+    curve.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=7, columnspacing=1)
+    (dot,) = curve.plot([], [], "o", markersize=11, markerfacecolor="none", markeredgecolor="black", mew=2)
+    empty, pictures, titles = np.ones((64, 64, 3)), [], []
+    for axes in grid:
+        axes.set(xticks=[], yticks=[])
+        pictures.append(axes.imshow(empty))
+        titles.append(axes.set_title(" ", fontsize=7, weight="normal"))
+
+    def move(name: str, coverage: float, accuracy: float, shown: Sequence[tuple[int, str, bool]]) -> None:
+        dot.set_data([coverage], [accuracy])
+        for place, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
+            index, text, wrong = shown[place] if place < len(shown) else (None, "", False)
+            picture.set_data(empty if index is None else small(int(index)))
+            title.set(text=text, color="#B00020" if wrong else "black")
+
+    @functools.cache
+    def small(index: int) -> np.ndarray:
+        return np.asarray(Image.fromarray(np.asarray(images[index], "uint8")).resize((64, 64))) / 255.0
+
+    return LiveFigure(figure, moving=[dot, *pictures, *titles]), move

@@ -14,7 +14,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from assignments import units
 from assignments.units import Cell
 
-HIDDEN = "# Hidden check of {task}, {points:g} points: it runs when your work is graded\n### BEGIN HIDDEN TESTS\n{source}\n### END HIDDEN TESTS"
+HIDDEN = """# Hidden check of {task}, {points:g} points: it runs when your work is graded
+### BEGIN HIDDEN TESTS
+{source}
+### END HIDDEN TESTS"""
 IMPORT = "from assignments.hidden import {unit} as hidden\n\n{call}"
 FOLDED = "<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 VERSIONS = ("class", "self-paced", "solution", "moodle")

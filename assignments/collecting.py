@@ -19,8 +19,6 @@ from dateutil import parser as dates
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from assignments import units
-
 STUDENT = re.compile(r"\w[\w.@ -]{0,79}")
 MOODLE = re.compile(r"(?P<name>[^_/]+)_(?P<student>[^_/]+)_assignsubmission_file_?(?P<file>.*)")
 MOST_BYTES, MOST_CELLS = 30_000_000, 1000
@@ -97,7 +95,8 @@ def _choose(one: Submission, path: Path, unit: str) -> None:
     elif not one.path.is_file():
         one.problem = "the notebook is no file"
     elif one.path.stat().st_size > MOST_BYTES:
-        one.problem = f"the notebook is {one.path.stat().st_size / 1e6:.0f} MB large, and {MOST_BYTES / 1e6:.0f} are the most"
+        size = one.path.stat().st_size / 1e6
+        one.problem = f"the notebook is {size:.0f} MB large, and {MOST_BYTES / 1e6:.0f} are the most"
     if path.is_dir() and one.path.name != f"{unit}.ipynb":
         one.notes.append(f"its notebook is named {one.path.name}")
     _note_time(one)

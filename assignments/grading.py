@@ -66,6 +66,7 @@ class Settings:
 def grade(settings: Settings, submissions: Path, *, roster: Path | None = None, say: Any = print) -> list[dict[str, Any]]:
     """Return a row of the report for each student; the report and the pages of feedback are written as well."""
     sandbox.require()
+    units.read_checks(settings.unit)  # imported once, before the processes part
     settings.config()
     classroom.make_course(settings.course)
     _back_up(settings)
@@ -248,4 +249,3 @@ def marks(settings: Settings, student: str) -> dict[str, Any] | None:
         return classroom.scores(settings.course, settings.unit, student)
     except MissingEntry:
         return None
-

@@ -1,4 +1,4 @@
-"""The page that a student gets back: marks, what the checks said, comments, and the own work. No script, nothing from the net.
+"""The page that a student gets back: marks, what the checks said, comments, the own work; no script, nothing from the net.
 
 Of a hidden check it shows the sentence that it said, and nothing else. The formulas of a task become MathML; whatever the
 student wrote is shown as text.
@@ -96,7 +96,8 @@ def _text(output: NotebookNode) -> str:
 def _output(output: NotebookNode) -> str:
     for kind in ("image/png", "image/jpeg"):
         if kind in output.get("data", {}):
-            return f"<img alt='a picture that the code above has drawn' src='data:{kind};base64,{output.data[kind].strip()}'>"
+            picture = "".join(output.data[kind].split())
+            return f"<img alt='a picture that the code above has drawn' src='data:{kind};base64,{picture}'>"
     return f"<pre>{html.escape(COLOUR.sub('', _text(output))[:MOST_TEXT])}</pre>"
 
 
@@ -110,4 +111,3 @@ def _task(source: str) -> str:
 
     text = mistune.html(FORMULA.sub(keep, source))
     return re.sub(r"FORMULA(\d+)\.", lambda found: formulas[int(found[1])], text)
-

@@ -77,9 +77,7 @@ def read_checks(name: str) -> dict[str, Check]:
         "check": importlib.import_module(f"assignments.checks.{name}"),
         "hidden": importlib.import_module(f"assignments.hidden.{name}"),
     }
-    return {
-        cell.grade_id: _check(cell, modules) for cell in read_unit(name) if cell.kind in ("visible", "hidden")
-    }
+    return {cell.grade_id: _check(cell, modules) for cell in read_unit(name) if cell.kind in ("visible", "hidden")}
 
 
 def _check(cell: Cell, modules: dict[str, Any]) -> Check:

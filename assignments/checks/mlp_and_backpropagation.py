@@ -75,7 +75,7 @@ def check_shortcut_backward(answer: Any) -> None:
         (D_Y, "d_x: that is the shortcut alone. The path through the layer is missing."),
         ([[1.5, 1], [-1, 2.5], [2, -0.25]], "d_x: the slope of tanh is missing on the way through the layer."),
         ([[1.21, -0.21], [1.1932, 2.2983], [0.4387, -1.1845]], "d_x: on the way back the weights are transposed."),
-        ([[-0.0516, -2.1032], [1.6737, 1.1631], [0.0047, -4.0741]], "d_x: the slope is 1 - tanh(z)^2, and y is not tanh(z)."),
+        ([[-0.0516, -2.1032], [1.6737, 1.1631], [0.0047, -4.0741]], "d_x: the slope is 1 - tanh(z)^2. y is not tanh(z)."),
         ([[0.63, 0.42], [-0.5966, 1.4915], [0.4043, -0.6751]], "d_x: the shortcut has no tanh, so no slope either."),
         ([[0.71, 1.42], [-1.5966, 0.7983], [1.3336, 0.6715]], "d_x: the shortcut does not pass through the weights."),
         ([[0.21, 0], [0, 0.5966], [0.3336, 0.0785]], "d_x: where paths meet, add. You multiply."),
@@ -170,7 +170,8 @@ def _layers(result: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     layers = [(as_array(weights), as_array(bias)) for weights, bias in result]
     sizes = [64, *(bias.size for _, bias in layers)]
     shapes = [((inputs, outputs), (outputs,)) for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True)]
-    hint_if([(weights.shape, bias.shape) for weights, bias in layers] != shapes, f"the layers of {sizes} do not fit together.")
+    found = [(weights.shape, bias.shape) for weights, bias in layers]
+    hint_if(found != shapes, f"the layers of {sizes} neurons do not fit together.")
     hint_if(sizes[-1] != 10, f"the last layer has {sizes[-1]} outputs. There are ten digits.")
     hint_if(len(layers) < 2, "there is no hidden layer.")
     parameters = sum(weights.size + bias.size for weights, bias in layers)

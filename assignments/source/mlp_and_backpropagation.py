@@ -37,6 +37,7 @@ stop_at_mistakes()
 #
 # Write `count_parameters(sizes)`: how many weights and biases has an MLP with these layers? `[2, 8, 1]` are two inputs, eight hidden neurons and one output. There may be any number of hidden layers, also none.
 
+
 # %% answer="count_parameters"
 def count_parameters(sizes):
     ### BEGIN SOLUTION
@@ -57,6 +58,7 @@ hidden.check_count_parameters(count_parameters)
 # ## 2. A neuron that counts votes
 #
 # Three switches are 0 or 1. A neuron looks at them, and "yes" means that its weighted sum is positive. Choose weights and bias so that it says yes when **at least two** of the three are on. `majority()` returns them: a list of three weights, and the bias.
+
 
 # %% answer="majority"
 def majority():
@@ -79,6 +81,7 @@ check.check_majority(majority)
 # $$L = -\frac{1}{n} \sum_i c_{y_i} \log p_{i, y_i}.$$
 #
 # Write `weighted_gradient(logits, labels, class_weights)`: the derivative of this loss with respect to the logits. `logits` are (n, classes), `labels` are n integers, `class_weights` has one number for each class. (`softmax` is imported.)
+
 
 # %% answer="weighted_gradient"
 def weighted_gradient(logits, labels, class_weights):
@@ -106,6 +109,7 @@ hidden.check_weighted_gradient(weighted_gradient)
 #
 # Each row of $x$ is an example, and $W$ is square, so that the two parts can be added. Write `shortcut_backward(x, weights, bias, d_y)`. `d_y` is the blame of $y$, an array as large as $y$. Return `d_x`, `d_weights`, `d_bias`.
 
+
 # %% answer="shortcut_backward"
 def shortcut_backward(x, weights, bias, d_y):
     ### BEGIN SOLUTION
@@ -128,6 +132,7 @@ hidden.check_shortcut_backward(shortcut_backward)
 #
 # A colleague gives you gradients that were computed by hand, and says that "nearly all" of their entries are right. Here is the loss that they belong to.
 
+
 # %%
 def loss(weights, x, targets):
     return 0.5 * np.mean((np.tanh(x @ weights) - targets) ** 2)
@@ -135,6 +140,7 @@ def loss(weights, x, targets):
 
 # %% [markdown]
 # Write `wrong_entries(gradient, weights, x, targets)`. Nudge the weights one after the other, and return a list of the places, pairs (row, column), at which `gradient` is more than 0.0001 away from what the nudges say. Leave the weights as you found them.
+
 
 # %% answer="wrong_entries"
 def wrong_entries(gradient, weights, x, targets):
@@ -168,6 +174,7 @@ hidden.check_wrong_entries(wrong_entries)
 # Write `fit(images, labels, seed)`: train a network with at least one hidden layer and ReLU between the layers, in NumPy, with a loop of your own. Return its layers, a list of pairs (weights, bias), as `build_mlp` does. Use `weighted_gradient`, or any other means.
 #
 # The check takes digits that the network has not seen. It wants 0.85 of them right, as the mean of the ten kinds, and 0.5 of the rare kind. `fit` may take ten seconds. (`build_mlp((64, 32, 10), activation="relu", seed=seed)` makes a start.)
+
 
 # %% answer="fit"
 def fit(images, labels, seed):

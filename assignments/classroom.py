@@ -28,7 +28,7 @@ from traitlets import Float, Unicode
 from traitlets.config import Config
 
 from assignments import building, units
-from assignments.running import CleanOutputs, SandboxedExecute
+from assignments.running import CleanOutputs, Rebuild, SandboxedExecute
 
 LATE = re.compile(r"none|zero|(\d+(?:\.\d+)?)%-a-day")
 
@@ -48,19 +48,21 @@ class LateRule(LateSubmissionPlugin):
         return score if share is None else min(score, score * float(share) / 100 * -(-seconds // 86_400))
 
 
-def configure(course: Path, unit: str, *, cell_seconds: int = 60, late: str = "none", grace: float = 0) -> Config:
-    """Return the configuration of nbgrader for a course folder; `late` is none, zero or 10%-a-day."""
+def configure(course: Path, *, cell_seconds: int = 60, late: str = "none", grace: float = 0) -> Config:
+    """Return the configuration of nbgrader for a course folder; `late` is none, zero or 10%-a-day.
+
+    In an `nbgrader_config.py` it is `c.merge(configure(folder))`: then the buttons of nbgrader use the sandbox, too.
+    """
     if not LATE.fullmatch(late):
         raise SystemExit(f"There is no late rule {late!r}: choose none, zero, or a share such as 10%-a-day.")
     c = Config()
     c.CourseDirectory.root, c.CourseDirectory.course_id = str(course), "workbook"
     c.ClearSolutions.code_stub, c.ClearSolutions.text_stub = {"python": units.CODE_STUB}, units.TEXT_STUB
-    c.Autograde.sanitize_preprocessors = [ClearOutput, OverwriteKernelspec, OverwriteCells, CheckCellMetadata]
+    c.Autograde.sanitize_preprocessors = [ClearOutput, Rebuild, OverwriteKernelspec, OverwriteCells, CheckCellMetadata]
     run = [SandboxedExecute, CleanOutputs, IgnorePattern, ClearMetadataPreprocessor, LimitOutput]
     c.Autograde.autograde_preprocessors = [*run, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata]
-    c.SandboxedExecute.unit, c.SandboxedExecute.kernel_name = unit, "sandbox"
+    c.Rebuild.release = str(course / "release")
     c.SandboxedExecute.timeout, c.SandboxedExecute.iopub_timeout = cell_seconds, 20
-    c.KernelManager.transport = "ipc"
     c.SandboxedExecute.error_on_timeout = {
         "ename": "TooSlow",
         "evalue": f"this cell ran longer than {cell_seconds} seconds",
@@ -90,7 +92,7 @@ def release(unit: str, course: Path, *, due: datetime.datetime | None = None) ->
     source = course / "source" / unit
     shutil.rmtree(source, ignore_errors=True)
     building.write(building.master(unit), source, unit)
-    answer = api(configure(course, unit)).generate_assignment(unit, force=True, create=True)
+    answer = api(configure(course)).generate_assignment(unit, force=True, create=True)
     if not answer["success"]:
         raise RuntimeError(f"nbgrader could not make the release of {unit}: {answer.get('log') or answer.get('error')}")
     if due:

@@ -113,16 +113,26 @@ def _note_time(one: Submission) -> None:
 
 
 def read(path: Path) -> NotebookNode:
-    """Return a notebook that somebody else has written; raise `ValueError` with a sentence when it is none."""
+    """Return the plain notebook of somebody else's file; raise `ValueError` with a sentence when it is none."""
     try:
-        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-        cells = [(str(cell.cell_type), cell.source, cell.get("metadata", {})) for cell in notebook.cells]
-    except (Exception, RecursionError) as error:
-        raise ValueError(f"the file is no notebook ({type(error).__name__})") from None
+        return plain(nbformat.reads(path.read_text(encoding="utf-8"), as_version=4))
+    except _Refused:
+        raise
+    except Exception as error:
+        raise _Refused(f"the file is no notebook ({type(error).__name__})") from None
+
+
+class _Refused(ValueError):
+    """A sentence about a notebook that is not taken."""
+
+
+def plain(notebook: NotebookNode) -> NotebookNode:
+    """Return a notebook of which only the text of the cells is left, and which cell each of them says it is."""
+    cells = [(str(cell.cell_type), cell.source, cell.get("metadata", {})) for cell in notebook.cells]
     if len(cells) > MOST_CELLS:
-        raise ValueError(f"the notebook has {len(cells)} cells, and {MOST_CELLS} are the most")
+        raise _Refused(f"the notebook has {len(cells)} cells, and {MOST_CELLS} are the most")
     if not all(isinstance(source, str) for _, source, _ in cells):
-        raise ValueError("a cell holds something else than text")
+        raise _Refused("a cell holds something else than text")
     return new_notebook(cells=[_plain(kind, source, _grade_id(about)) for kind, source, about in cells])
 
 

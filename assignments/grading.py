@@ -54,7 +54,7 @@ class Settings:
     def config(self) -> Any:
         """Return nbgrader's configuration."""
         seconds, grace = self.cell_seconds, self.grace_minutes
-        return classroom.configure(self.course, self.unit, cell_seconds=seconds, late=self.late, grace=grace)
+        return classroom.configure(self.course, cell_seconds=seconds, late=self.late, grace=grace)
 
     def fingerprint(self, one: Submission) -> str:
         """Return a short text that changes when a submission would have to be graded again."""
@@ -139,7 +139,7 @@ class _Student:
 
     def __init__(self, settings: Settings, one: Submission) -> None:
         self.settings, self.one, self.problem = settings, one, one.problem
-        self.room = Path(tempfile.mkdtemp(prefix="wb-"))  # a short name: sockets have paths of at most 100 letters
+        self.room = Path(tempfile.mkdtemp(prefix="wb-"))
         self.deadline = time.monotonic() + settings.notebook_seconds
         self.process = APART.Process(target=_work, args=(settings, one, self.room))
         if not self.problem:
@@ -151,7 +151,7 @@ class _Student:
             return True
         if time.monotonic() > self.deadline:
             self.problem = f"the notebook ran longer than {self.settings.notebook_seconds} seconds"
-        elif _size(self.room / "k") > MOST_IN_RUN_FOLDER:
+        elif _size(self.room) > MOST_IN_RUN_FOLDER:
             self.problem = "its code filled the folder of the kernel's messages"
         if self.problem:
             self.end()
@@ -176,9 +176,12 @@ class _Student:
 
 
 def _size(folder: Path) -> int:
-    with contextlib.suppress(OSError):
-        return sum(entry.stat(follow_symlinks=False).st_blocks * 512 for entry in os.scandir(folder))
-    return 0
+    size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(place, name)).st_blocks * 512
+    return size
 
 
 def _work(settings: Settings, one: Submission, room: Path) -> None:
@@ -192,10 +195,8 @@ def _work(settings: Settings, one: Submission, room: Path) -> None:
         notebook, notes = collecting.rebuild(collecting.read(one.path), given)
         result["notes"] = [*one.notes, *notes]
         _hand_in(settings, one, notebook)
-        _open_room(settings, room)
-        config = settings.config()
-        config.KernelManager.ip = str(room / "k" / "s")
-        answer = classroom.api(config).autograde(settings.unit, one.student, force=True, create=True)
+        os.environ["TMPDIR"], tempfile.tempdir = str(room), None  # whatever is left there goes with the room
+        answer = classroom.api(settings.config()).autograde(settings.unit, one.student, force=True, create=True)
         print(answer.get("log"), answer.get("error"))
         if not answer["success"]:
             result["problem"] = _reason(answer.get("log") or answer.get("error") or "")
@@ -221,16 +222,6 @@ def _hand_in(settings: Settings, one: Submission, notebook: nbformat.NotebookNod
     nbformat.write(notebook, folder / f"{settings.unit}.ipynb")
     if one.submitted:
         (folder / "timestamp.txt").write_text(f"{one.submitted:%Y-%m-%d %H:%M:%S.%f} UTC", encoding="utf-8")
-
-
-def _open_room(settings: Settings, room: Path) -> None:
-    """Describe the sandbox to Jupyter, with the folder `k` for the messages; nothing else in `room` is seen inside."""
-    run = room / "k"
-    run.mkdir()
-    os.environ |= {"TMPDIR": str(run), "JUPYTER_RUNTIME_DIR": str(run)}
-    tempfile.tempdir = None
-    checks = settings.course / "release" / settings.unit / "checks.py"
-    sandbox.write_kernel(room / "jupyter", run, {"checks.py": checks})
 
 
 def _reason(log: str) -> str:

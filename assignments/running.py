@@ -8,16 +8,19 @@ import asyncio
 import html
 import json
 import re
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
+import nbformat
 from jupyter_core.utils import run_sync
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor
 from traitlets import Unicode
 
-from assignments import units, wire
+from assignments import collecting, sandbox, units, wire
 
 WIRE = (units.HERE / "wire.py").read_text(encoding="utf-8")
 SAFE = ("text/plain", "image/png", "image/jpeg")
@@ -33,7 +36,22 @@ class TooSlow(Exception):
 class SandboxedExecute(Execute):
     """nbgrader's Execute, but a cell that gives points is not run: its check looks into the kernel from outside."""
 
-    unit = Unicode(help="the unit whose checks give the points").tag(config=True)
+    def preprocess(self, nb: NotebookNode, resources: Any, *more: Any) -> tuple[NotebookNode, Any]:
+        """Return the notebook, run in a sandbox that is made for it; raise `SandboxError` where there can be none."""
+        sandbox.require()
+        self.unit = resources["nbgrader"]["assignment"]
+        with tempfile.TemporaryDirectory(prefix="wb-") as room:  # a short name: paths of sockets have 100 letters
+            self.room = Path(room)
+            return super().preprocess(nb, resources, *more)
+
+    def create_kernel_manager(self) -> Any:
+        """Return the manager of a kernel that speaks through the sandbox's folder, and not through the network."""
+        manager = super().create_kernel_manager()
+        files = {"checks.py": units.HERE / "checks" / f"{self.unit}.py"}
+        manager.kernel_spec_manager = sandbox.Kernels(run=self.room, files=files)
+        manager.transport, manager.ip = "ipc", str(self.room / "s")
+        manager.connection_file = str(self.room / "kernel.json")
+        return manager
 
     async def async_execute_cell(self, cell: NotebookNode, cell_index: int, **settings: Any) -> NotebookNode:
         """Return the cell with its outputs; those of a check are ours alone, whatever the kernel says."""
@@ -86,6 +104,20 @@ class SandboxedExecute(Execute):
                 return reply
         await self.km.interrupt_kernel()
         raise TooSlow(f"no answer within {self.timeout} seconds.")
+
+
+class Rebuild(NbGraderPreprocessor):
+    """Every cell that the class was given is what it was, and there once, before nbgrader looks at a submission."""
+
+    release = Unicode(help="the folder of what classes were given").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Return the notebook rebuilt; what had to be repaired is in the log."""
+        about = resources["nbgrader"]
+        path = Path(self.release) / about["assignment"] / f"{about['notebook']}.ipynb"
+        rebuilt, notes = collecting.rebuild(collecting.plain(nb), nbformat.read(path, as_version=4))
+        self.log.warning("Repaired: %s", "; ".join(notes) or "nothing")
+        return rebuilt, resources
 
 
 class CleanOutputs(NbGraderPreprocessor):

@@ -4,13 +4,15 @@ Of the project it sees `helpers` and the visible checks, and not the hidden ones
 folder is a small disk in memory that is gone afterwards. Nothing goes out of it but the messages of the kernel.
 """
 
-import json
-import os
+import functools
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from traitlets import Dict, Instance
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK, COURSE = "/assignment", "/course"  # where the code runs, and where it finds helpers
@@ -32,6 +34,7 @@ class SandboxError(RuntimeError):
     """Why there is no sandbox here, in one sentence."""
 
 
+@functools.cache
 def require() -> None:
     """Raise `SandboxError` unless a sandbox can be made here; return nothing."""
     if not shutil.which("bwrap"):
@@ -64,16 +67,12 @@ def command(run: Path, files: dict[str, Path]) -> list[str]:
     return ["bwrap", *apart, *inside, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK, "prlimit", *limits]
 
 
-def write_kernel(folder: Path, run: Path, files: dict[str, Path]) -> None:
-    """Write the description of the kernel `sandbox` to a folder that JUPYTER_PATH can name."""
-    python = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.hist_file=:memory:"]
-    spec = {
-        "argv": [*command(run, files), *python],
-        "display_name": "Sandboxed Python 3",
-        "language": "python",
-        "interrupt_mode": "message",
-    }
-    path = folder / "kernels" / "sandbox" / "kernel.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(spec), encoding="utf-8")
-    os.environ["JUPYTER_PATH"] = str(folder)
+class Kernels(KernelSpecManager):
+    """What Jupyter asks for kernels: whatever the name, it gets one in a sandbox."""
+
+    run, files = Instance(Path), Dict()
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """Return the description of a kernel in a sandbox with this folder for its sockets, and these files."""
+        argv = [*command(self.run, self.files), sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name="Sandboxed Python 3", language="python", interrupt_mode="message")

@@ -184,8 +184,7 @@ def rebuilt(change):
     given = given_notebook()
     mine = nbformat.from_dict(given_notebook())
     change(mine.cells)
-    plain = [collecting._plain(c.cell_type, c.source, c.metadata.get("nbgrader", {}).get("grade_id")) for c in mine.cells]
-    return collecting.rebuild(nbformat.v4.new_notebook(cells=plain), given)
+    return collecting.rebuild(collecting.plain(mine), given)
 
 
 def test_copied_cells_count_once_and_deleted_checks_come_back():

@@ -229,7 +229,7 @@ def _reason(log: str) -> str:
     if "DeadKernelError" in log or "Kernel died" in log:
         return "its code ended the kernel, or took too much memory"
     if "CellTimeoutError" in log or "IOPub" in log:
-        return "its code kept printing, and could not be interrupted"
+        return "its code could not be interrupted"
     lines = [line for line in log.splitlines() if "Error" in line or "Exception" in line]
     return f"nbgrader gave up ({(lines or log.splitlines() or ['without a word'])[-1].strip()[:200]})"
 

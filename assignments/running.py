@@ -57,7 +57,7 @@ class SandboxedExecute(Execute):
         """Return the cell with its outputs; those of a check are ours alone, whatever the kernel says."""
         check = units.read_checks(self.unit).get(cell.metadata.get("nbgrader", {}).get("grade_id"))
         if check is None:
-            return await super().async_execute_cell(cell, cell_index, **settings)
+            return harmless(await super().async_execute_cell(cell, cell_index, **settings))
         line = await asyncio.to_thread(self.verdict, check, asyncio.get_running_loop())
         await self._async_check_alive()  # a kernel that a learner's function ended is no wrong answer
         right = line.startswith("Correct:")
@@ -132,10 +132,16 @@ class CleanOutputs(NbGraderPreprocessor):
             cell.pop("attachments", None)
             if cell.cell_type == "markdown" and (nbgrader.get("solution") or not nbgrader.get("locked")):
                 cell.source = MATH_COMMANDS.sub("", html.escape(cell.source, quote=False))
-            if cell.cell_type == "code":
-                cell.outputs = [clean(output) for output in cell.get("outputs", [])]
-                cell.execution_count = cell.execution_count if type(cell.execution_count) is int else None
+            harmless(cell)
         return nb, resources
+
+
+def harmless(cell: NotebookNode) -> NotebookNode:
+    """Return the cell; of what a kernel wrote on it only text, pictures and a number are left."""
+    if cell.cell_type == "code":
+        cell.outputs = [clean(output) for output in cell.get("outputs", [])]
+        cell.execution_count = cell.execution_count if type(cell.get("execution_count")) is int else None
+    return cell
 
 
 def clean(output: dict[str, Any]) -> NotebookNode:

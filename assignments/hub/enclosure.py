@@ -41,8 +41,8 @@ def _folders_of(program: Path) -> tuple[Path, ...]:
     with contextlib.suppress(OSError):
         answer = subprocess.run([program, "-I", "-c", PROBE], capture_output=True, text=True)
         if answer.returncode == 0:
-            folders = [Path(line).resolve() for line in answer.stdout.split("\n") if Path(line).is_dir() and line]
-            return tuple(dict.fromkeys(folders))
+            folders = [Path(line) for line in answer.stdout.splitlines() if Path(line).is_dir()]
+            return tuple(dict.fromkeys([*folders, *(folder.resolve() for folder in folders)]))
     return ()
 
 
@@ -53,7 +53,7 @@ def prefixes() -> list[Path]:
 
 def proxy() -> Path | None:
     """Return the program configurable-http-proxy, where npm put it, or None."""
-    here = ROOT / "node_modules" / ".bin" / "configurable-http-proxy"
+    here = ROOT / ".venv-classroom" / "node_modules" / ".bin" / "configurable-http-proxy"
     found = os.environ.get("WORKBOOK_CLASSROOM_PROXY") or shutil.which("configurable-http-proxy") or here
     return Path(found).absolute() if Path(found).exists() else None
 
@@ -63,7 +63,7 @@ def what_is_missing() -> str:
     if python() is None:
         return f"the packages {', '.join(PACKAGES)} are not installed: `make classroom`"
     if proxy() is None:
-        return "configurable-http-proxy is not installed: `npm install configurable-http-proxy`"
+        return "configurable-http-proxy is not installed: `npm install --prefix .venv-classroom configurable-http-proxy`"
     for program, package in NEEDED.items():
         if shutil.which(program) is None:
             return f"{program} is not installed: `apt install {package}`"
@@ -87,15 +87,17 @@ def bindings(folder: Path) -> list[str]:
     arguments: list[str] = []
     for name in ("passwd", "group"):
         arguments += ["--ro-bind", str(folder / "hub" / name), f"/etc/{name}"]
-    shown = [ROOT / "helpers", *_folders_of(python()), proxy().resolve().parents[2]]
-    opened: set[Path] = set()
-    for path in dict.fromkeys([*shown, folder]):
+    shown = {ROOT / "helpers", *_folders_of(python()), *prefixes(), proxy().resolve().parents[2], folder}
+    bound, opened = set(), set()
+    for path in sorted(shown, key=lambda path: (len(path.parts), path)):
         ways = [*itertools.dropwhile(_is_open, reversed(path.parents))]
+        if not ways or bound & {*path.parents}:
+            continue  # everybody can see it
         for depth, way in enumerate(ways):
             if way not in opened:
                 arguments += ["--perms", "0755", "--dir" if depth else "--tmpfs", str(way)]
-        if ways and not opened & {path}:
-            arguments += ["--bind" if path == folder else "--ro-bind", str(path), str(path)]
+        arguments += ["--bind" if path == folder else "--ro-bind", str(path), str(path)]
+        bound.add(path)
         opened |= {*ways}
     return arguments
 

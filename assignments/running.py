@@ -53,6 +53,9 @@ class SandboxedExecute(Execute):
         manager.connection_file = str(self.room / "kernel.json")
         return manager
 
+    def handle_comm_msg(self, *_: Any) -> None:
+        """Return nothing and do nothing: widgets are not kept."""
+
     async def async_execute_cell(self, cell: NotebookNode, cell_index: int, **settings: Any) -> NotebookNode:
         """Return the cell with its outputs; those of a check are ours alone, whatever the kernel says."""
         check = units.read_checks(self.unit).get(cell.metadata.get("nbgrader", {}).get("grade_id"))

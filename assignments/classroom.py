@@ -62,7 +62,6 @@ def configure(course: Path, *, cell_seconds: int = 60, late: str = "none", grace
     run = [SandboxedExecute, CleanOutputs, IgnorePattern, ClearMetadataPreprocessor, LimitOutput]
     c.Autograde.autograde_preprocessors = [*run, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata]
     c.Rebuild.release = str(course / "release")
-    c.SandboxedExecute.store_widget_state = False
     c.SandboxedExecute.timeout, c.SandboxedExecute.iopub_timeout = cell_seconds, 20
     c.SandboxedExecute.error_on_timeout = {
         "ename": "TooSlow",

@@ -66,6 +66,8 @@ class Settings:
 def grade(settings: Settings, submissions: Path, *, roster: Path | None = None, say: Any = print) -> list[dict[str, Any]]:
     """Return a row of the report for each student; the report and the pages of feedback are written as well."""
     sandbox.require()
+    if os.geteuid() == 0:
+        say("You are root, and for root Linux does not limit processes: better grade with an account made for it.")
     units.read_checks(settings.unit)  # imported once, before the processes part
     settings.config()
     classroom.make_course(settings.course)
@@ -162,6 +164,7 @@ class _Student:
         if self.process.pid:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()  # also when it had no group of its own yet
             self.process.join()
         shutil.rmtree(self.room, ignore_errors=True)
 

@@ -15,6 +15,8 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from traitlets import Dict, Instance
 
 ROOT = Path(__file__).resolve().parents[1]
+LEARNERS = ROOT / ".venv"  # what a learner has, and so neither nbgrader nor what it brings along
+PREFIX = LEARNERS if (LEARNERS / "bin" / "python").exists() else Path(sys.prefix)
 WORK, COURSE = "/assignment", "/course"  # where the code runs, and where it finds helpers
 DISK, FILE, MEMORY, PROCESSES = 256_000_000, 64_000_000, 6 << 30, 256
 SYSTEM = ("/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
@@ -40,7 +42,7 @@ def require() -> None:
     if not shutil.which("bwrap"):
         raise SandboxError(f"{REMEDY} Install bubblewrap (Debian and Ubuntu: apt install bubblewrap).")
     with tempfile.TemporaryDirectory() as run:
-        probe = [*command(Path(run), {}), sys.executable, "-c", "import helpers, ipykernel, numpy"]
+        probe = [*command(Path(run), {}), f"{PREFIX}/bin/python", "-c", "import helpers, ipykernel, numpy"]
         answer = subprocess.run(probe, capture_output=True, text=True, timeout=120)
     if answer.returncode:
         said = (answer.stderr.strip().splitlines() or ["without a word"])[-1]
@@ -52,7 +54,7 @@ def command(run: Path, files: dict[str, Path]) -> list[str]:
 
     `run` is the folder of the kernel's sockets, the only one that both sides write; `files` are readable, by name.
     """
-    shown = [ROOT / ".venv", Path(sys.prefix), Path(sys.base_prefix)]
+    shown = [PREFIX, Path(sys.base_prefix)]
     binds = [("--ro-bind", "/usr", "/usr"), *(("--ro-bind-try", path, path) for path in SYSTEM)]
     binds += [("--proc", "/proc"), ("--dev", "/dev")]
     binds += [("--size", DISK, "--tmpfs", folder) for folder in ("/dev/shm", "/tmp", WORK)]
@@ -60,7 +62,7 @@ def command(run: Path, files: dict[str, Path]) -> list[str]:
     binds += [("--ro-bind", ROOT / "helpers", f"{COURSE}/helpers"), ("--bind", run, run)]
     binds += [("--ro-bind", path, f"{WORK}/{name}") for name, path in files.items()]
     binds += [("--setenv", name, value) for name, value in ENVIRONMENT.items()]
-    binds += [("--setenv", "PATH", f"{sys.prefix}/bin:/usr/bin"), ("--setenv", "JUPYTER_RUNTIME_DIR", run)]
+    binds += [("--setenv", "PATH", f"{PREFIX}/bin:/usr/bin"), ("--setenv", "JUPYTER_RUNTIME_DIR", run)]
     apart = ["--unshare-all", "--die-with-parent", "--new-session", "--uid", "65534", "--gid", "65534", "--clearenv"]
     limits = [f"--as={MEMORY}", f"--nproc={PROCESSES}", f"--fsize={FILE}", "--core=0"]
     inside = [str(part) for bind in binds for part in bind]
@@ -74,5 +76,12 @@ class Kernels(KernelSpecManager):
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """Return the description of a kernel in a sandbox with this folder for its sockets, and these files."""
-        argv = [*command(self.run, self.files), sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv = [
+            *command(self.run, self.files),
+            f"{PREFIX}/bin/python",
+            "-m",
+            "ipykernel_launcher",
+            "-f",
+            "{connection_file}",
+        ]
         return KernelSpec(argv=argv, display_name="Sandboxed Python 3", language="python", interrupt_mode="message")

@@ -97,10 +97,17 @@ class Remote:
             kind, text = (str(part)[:500] for part in reply["raised"])
             raise type(kind if kind.isidentifier() else "Exception", (Exception,), {})(text)
         for here, there in zip(arguments, reply["arguments"], strict=True):
-            changed = unpack(there)
-            if isinstance(here, np.ndarray) and here.shape == np.shape(changed) and here.flags.writeable:
-                here[...] = changed
+            _copy_back(here, unpack(there))
         return unpack(reply["value"])
+
+
+def _copy_back(here: Any, there: Any) -> None:
+    """Change the arrays of an argument, also those in a list, to what the function has left of them."""
+    if isinstance(here, np.ndarray) and here.shape == np.shape(there) and here.flags.writeable:
+        here[...] = there
+    elif isinstance(here, list | tuple) and isinstance(there, list | tuple) and len(here) == len(there):
+        for pair in zip(here, there, strict=True):
+            _copy_back(*pair)
 
 
 def fetch(ask: Callable[[dict[str, Any]], dict[str, Any]], name: str) -> Any:

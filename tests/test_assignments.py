@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import zipfile
 
 import course
 import nbformat
@@ -160,6 +161,37 @@ def test_a_function_runs_on_the_other_side_and_changes_arrays_here():
         assert type(caught.value).__name__ == kind
     with pytest.raises(NameError, match="there is no absent"):
         wire.fetch(lambda asked: wire.json.loads(wire.serve(wire.json.dumps(asked), scope)), "absent")
+
+
+def test_a_zip_of_moodle_is_unpacked_and_nothing_gets_out_of_its_folder(tmp_path):
+    entries = {
+        "Ada Lovelace_17_assignsubmission_file_/mine.ipynb": "{}",
+        "Émilie du Châtelet_18_assignsubmission_file_/work.ipynb": "{}",
+        "../../outside_19_assignsubmission_file_/work.ipynb": "{}",
+        "readme.txt": "",
+    }
+    with zipfile.ZipFile(tmp_path / "moodle.zip", "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    with collecting.opened(tmp_path / "moodle.zip") as folder:
+        found = {one.student: one for one in collecting.find(folder, UNITS[0])}
+        assert {student: one.name for student, one in found.items()} == {
+            "17": "Ada Lovelace",
+            "18": "Émilie du Châtelet",
+            "19": "outside",
+        }
+        assert all(one.path.resolve().is_relative_to(folder.resolve()) for one in found.values())
+    assert not folder.exists() and [path.name for path in tmp_path.iterdir()] == ["moodle.zip"]
+    with pytest.raises(SystemExit, match="neither a folder nor a zip"), collecting.opened(tmp_path / "nowhere"):
+        pass
+
+
+def test_two_submissions_of_one_student_are_named_and_not_chosen_between(tmp_path):
+    for name in ("Ada_17_assignsubmission_file_", "Ada_17_assignsubmission_file_2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.ipynb").write_text("{}")
+    [one] = collecting.find(tmp_path, UNITS[0])
+    assert one.student == "17" and "two submissions" in one.problem
 
 
 def test_a_table_holds_no_formula():

@@ -181,7 +181,7 @@ def fit(images, labels, seed):
     ### BEGIN SOLUTION
     class_weights = len(labels) / (10 * np.bincount(labels, minlength=10))
     (w1, b1), (w2, b2) = build_mlp((64, 32, 10), activation="relu", seed=seed)
-    for _ in range(150):
+    for _ in range(60):
         hidden_values = np.maximum(images @ w1 + b1, 0)
         delta = weighted_gradient(hidden_values @ w2 + b2, labels, class_weights)
         hidden_delta = (delta @ w2.T) * (hidden_values > 0)

@@ -201,6 +201,13 @@ def test_students_see_nothing_of_each_other(day):
     assert rehearsal.run_as(day.room, "student2", "python", "-c", "import helpers, numpy").returncode == 0
 
 
+def test_who_knows_the_name_of_a_submission_can_change_it(day):
+    """The hole in nbgrader's exchange that docs/SECURITY.md tells of: when it is closed, that page has to say so."""
+    [folder] = (day.room.folder / "exchange" / "workbook" / "inbound").glob("student1+*")
+    assert rehearsal.run_as(day.room, "student2", "touch", folder / "mine").returncode == 0
+    (folder / "mine").unlink()
+
+
 def test_nothing_outlives_a_rehearsal_that_is_killed():
     assert not MISSING, MISSING
     command = [sys.executable, "-m", "assignments.hub", "rehearse"]

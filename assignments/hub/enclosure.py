@@ -19,7 +19,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("jupyterhub", "jupyterlab", "nbgrader")
-PROBE = f"import sys, {', '.join(PACKAGES)}; print(sys.prefix, sys.base_prefix, *sys.path, sep='\\n')"
+PROBE = f"""import sys
+from importlib.util import find_spec
+print(sys.prefix, sys.base_prefix, *sys.path, sep="\\n")
+sys.exit(not all(map(find_spec, {PACKAGES})))"""
 NEEDED = {"bwrap": "bubblewrap", "unshare": "util-linux", "setpriv": "util-linux"}  # programs, and their packages in Debian
 
 

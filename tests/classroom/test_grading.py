@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import sqlite3
 import subprocess
 import threading
 import time
+import tomllib
 from pathlib import Path
 
 import course
@@ -44,18 +46,21 @@ def grade(folder: Path, out: Path, *more: str, **settings) -> subprocess.Complet
     return run("grade", UNIT, "--submissions", folder, "--out", out, *LIMITS, *more, **settings)
 
 
-def report(out: Path) -> dict[str, dict[str, str]]:
-    rows = csv.DictReader((out / f"{UNIT}.csv").read_text(encoding="utf-8-sig").splitlines())
+def report(out: Path, unit: str = UNIT) -> dict[str, dict[str, str]]:
+    rows = csv.DictReader((out / f"{unit}.csv").read_text(encoding="utf-8-sig").splitlines())
     return {row["student"]: row for row in rows}
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory) -> nbformat.NotebookNode:
     """Return the notebook that a class gets."""
-    out = tmp_path_factory.mktemp("built")
-    built = run("build", UNIT, "--out", out)
+    return build(UNIT, tmp_path_factory.mktemp("built"))
+
+
+def build(unit: str, out: Path) -> nbformat.NotebookNode:
+    built = run("build", unit, "--out", out)
     assert built.returncode == 0, built.stderr
-    return nbformat.read(out / "class" / UNIT / f"{UNIT}.ipynb", as_version=4)
+    return nbformat.read(out / "class" / unit / f"{unit}.ipynb", as_version=4)
 
 
 @pytest.fixture(scope="module")
@@ -234,27 +239,27 @@ def _search_by_nbgrader(course_folder: Path) -> None:
     assert answer.returncode == 0 and after != before and "found 0" in after, answer.stderr
 
 
-def test_wrong_answers_get_their_marks_through_nbgrader(given, tmp_path):
+@pytest.mark.parametrize("unit", units.names())
+def test_wrong_answers_get_their_marks_through_nbgrader(unit, tmp_path):
     """Row k of every task makes submission k: the sum of its points is its mark, each message is on its page."""
-    import tomllib
-
-    rows = tomllib.loads((units.HERE / "wrong_answers" / f"{UNIT}.toml").read_text(encoding="utf-8"))
-    wanted = {}
+    given, wanted = build(unit, tmp_path / "built"), {}
+    rows = tomllib.loads((units.HERE / "wrong_answers" / f"{unit}.toml").read_text(encoding="utf-8"))
+    full = sum(check.points for check in units.read_checks(unit).values())
     for number in range(max(map(len, rows.values()))):
         chosen = {task: of_task[number] for task, of_task in rows.items() if number < len(of_task)}
-        lost = sum(_points(task) - row["points"] for task, row in chosen.items())
+        lost = sum(_points(unit, task) - row["points"] for task, row in chosen.items())
         sources = {task: row["answer"].strip() for task, row in chosen.items()}
-        submissions.make(Row(f"row-{number}", True, submissions.answer(**sources), 0.0), given, tmp_path / "in")
-        wanted[f"row-{number}"] = (FULL - lost, [row["says"] for row in chosen.values() if row["says"] != "Correct"])
-    assert grade(tmp_path / "in", tmp_path / "out").returncode == 0
-    for name, row in report(tmp_path / "out").items():
-        page = (tmp_path / "out" / "feedback" / UNIT / f"{name}.html").read_text(encoding="utf-8")
+        submissions.make(Row(f"row-{number}", True, submissions.answer(**sources), 0.0), given, tmp_path / "in", unit)
+        wanted[f"row-{number}"] = (full - lost, [row["says"] for row in chosen.values() if row["says"] != "Correct"])
+    assert run("grade", unit, "--submissions", tmp_path / "in", "--out", tmp_path / "out", *LIMITS).returncode == 0
+    for name, row in report(tmp_path / "out", unit).items():
+        page = html.unescape((tmp_path / "out" / "feedback" / unit / f"{name}.html").read_text(encoding="utf-8"))
         assert float(row["score"]) == wanted[name][0], (name, row)
         assert not [said for said in wanted[name][1] if said not in page], name
 
 
-def _points(task: str) -> float:
-    return sum(cell.points for cell in units.read_unit(UNIT) if cell.task == task and cell.kind in ("visible", "hidden"))
+def _points(unit: str, task: str) -> float:
+    return sum(check.points for name, check in units.read_checks(unit).items() if name.startswith(f"{task}-"))
 
 
 def test_late_work_loses_what_the_rule_says(given, tmp_path):

@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import functools
 import sys
 from pathlib import Path
 
@@ -44,15 +45,18 @@ def _time(text: str) -> datetime.datetime:
 
 def _grade(given: argparse.Namespace) -> int:
     try:
-        from assignments import grading, reporting, sandbox
+        from assignments import sandbox
+
+        sandbox.require()
+        from assignments import grading, reporting
     except ModuleNotFoundError as error:
         raise SystemExit(f"{error.name} is missing: `make classroom` installs what a class needs.") from None
-    chosen = {name: value for name, value in vars(given).items() if name not in ("command", "submissions", "roster", "out")}
-    settings = grading.Settings(out=given.out.resolve(), **chosen)
-    try:
-        rows = grading.grade(settings, given.submissions, roster=given.roster)
     except sandbox.SandboxError as error:
         raise SystemExit(str(error)) from None
+    chosen = {name: value for name, value in vars(given).items() if name not in ("command", "submissions", "roster", "out")}
+    settings = grading.Settings(out=given.out.resolve(), **chosen)
+    say = functools.partial(print, flush=True)
+    rows = grading.grade(settings, given.submissions, roster=given.roster, say=say)
     print(reporting.as_text(rows), end="")
     return 0
 

@@ -30,6 +30,16 @@ from traitlets.config import Config
 from assignments import building, units
 from assignments.running import CleanOutputs, Rebuild, SandboxedExecute
 
+CONFIG = """# written by `python -m assignments`: nbgrader, set up as the driver sets it up
+import sys
+from pathlib import Path
+
+sys.path.insert(0, {root!r})
+from assignments.classroom import configure
+
+c = get_config()
+c.merge(configure(Path(__file__).resolve().parent))
+"""
 LATE = re.compile(r"none|zero|(\d+(?:\.\d+)?)%-a-day")
 
 
@@ -102,9 +112,10 @@ def release(unit: str, course: Path, *, due: datetime.datetime | None = None) ->
 
 
 def make_course(course: Path) -> None:
-    """Make a course folder that nobody else can read."""
+    """Make a course folder that nobody else can read, in which nbgrader's own commands and pages use the sandbox, too."""
     course.mkdir(parents=True, exist_ok=True)
     os.chmod(course, 0o700)
+    (course / "nbgrader_config.py").write_text(CONFIG.format(root=str(units.HERE.parent)), encoding="utf-8")
     own = str(Path(sys.executable).parent)  # nbgrader asks for the command alembic by its name
     if own not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = own + os.pathsep + os.environ["PATH"]

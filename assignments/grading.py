@@ -5,6 +5,7 @@ not changed keeps its marks, also those that a person gave.
 """
 
 import contextlib
+import ctypes
 import datetime
 import hashlib
 import json
@@ -190,6 +191,7 @@ def _size(folder: Path) -> int:
 def _work(settings: Settings, one: Submission, room: Path) -> None:
     """Grade one submission in this process, and write the outcome to `result.json`."""
     os.setsid()
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it does not outlive the run it belongs to
     _talk_to(settings.out / "logs" / settings.unit / f"{hashlib.sha256(one.student.encode()).hexdigest()[:24]}.txt")
     resource.setrlimit(resource.RLIMIT_AS, (DRIVER_MEMORY, DRIVER_MEMORY))
     result = {"problem": "", "notes": one.notes}

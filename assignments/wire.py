@@ -101,13 +101,17 @@ class Remote:
         return unpack(reply["value"])
 
 
-def _copy_back(here: Any, there: Any) -> None:
-    """Change the arrays of an argument, also those in a list, to what the function has left of them."""
+def _copy_back(here: Any, there: Any) -> Any:
+    """Return an argument after its arrays and lists were changed, in place, to what the function has left of them."""
     if isinstance(here, np.ndarray) and here.shape == np.shape(there) and here.flags.writeable:
         here[...] = there
-    elif isinstance(here, list | tuple) and isinstance(there, list | tuple) and len(here) == len(there):
-        for pair in zip(here, there, strict=True):
-            _copy_back(*pair)
+        return here
+    if isinstance(here, list) and isinstance(there, list):
+        here[:] = [_copy_back(*pair) for pair in zip(here, there, strict=False)] + there[len(here) :]
+        return here
+    if isinstance(here, tuple) and isinstance(there, tuple) and len(here) == len(there):
+        return tuple(_copy_back(*pair) for pair in zip(here, there, strict=True))
+    return there
 
 
 def fetch(ask: Callable[[dict[str, Any]], dict[str, Any]], name: str) -> Any:

@@ -149,12 +149,21 @@ def test_a_function_runs_on_the_other_side_and_changes_arrays_here():
         x += 1
         return x.sum()
 
-    scope = {"add_one": add_one, "stops": lambda: 1 / 0, "leaves": lambda: exit()}
+    def swap_last(layers):
+        layers[0][0][:] = 5
+        layers[-1] = (np.ones(4), 1)
+        layers.append(3)
+
+    scope = {"add_one": add_one, "swap_last": swap_last, "stops": lambda: 1 / 0, "leaves": lambda: exit()}
     remote = {
         name: wire.fetch(lambda asked: wire.json.loads(wire.serve(wire.json.dumps(asked), scope)), name) for name in scope
     }
     x = np.zeros(3)
     assert remote["add_one"](x) == 3 and x.tolist() == [1, 1, 1]
+    layers = [(np.zeros(2), 1), (np.zeros(3), 2)]
+    first = layers[0][0]
+    remote["swap_last"](layers)
+    assert first.tolist() == [5, 5] and layers[1][0].tolist() == [1, 1, 1, 1] and layers[2] == 3
     for name, kind in (("stops", "ZeroDivisionError"), ("leaves", "SystemExit")):
         with pytest.raises(Exception) as caught:
             remote[name]()

@@ -7,22 +7,33 @@ it is: nbgrader would put buttons there. Run it with the Python of `.venv`.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
-from setup_environment import PIP, ROOT, SetupError, os
+from setup_environment import PIP, ROOT, SetupError
 
+PROXY = "configurable-http-proxy@5.3.0"  # for the rehearsal with JupyterHub
 VENV, LOCK = ROOT / ".venv-classroom", ROOT / "requirements-classroom.lock"
+BESIDE = str(Path(sysconfig.get_path("purelib")).resolve())
 PYTHON, STAMP = VENV / "bin" / "python", VENV / "workbook-setup.txt"
 
 
 def wanted() -> str:
     """Return what the stamp says of an environment that is up to date."""
-    beside = sysconfig.get_path("purelib")
-    return f"{VENV}\n{sys.version}\n{beside}\n{hashlib.sha256(LOCK.read_bytes() + Path(__file__).read_bytes()).hexdigest()}"
+    return f"{VENV}\n{sys.version}\n{BESIDE}\n{hashlib.sha256(LOCK.read_bytes() + Path(__file__).read_bytes()).hexdigest()}"
+
+
+def add_proxy() -> None:
+    """Install the proxy of JupyterHub where npm is; without it only the rehearsal with a hub is left out."""
+    if npm := shutil.which("npm"):
+        try:
+            run(npm, "install", "--silent", "--no-save", "--prefix", VENV, PROXY)
+        except SetupError as error:
+            print(f"{PROXY} could not be installed ({error}): no rehearsal with a hub here.")
 
 
 def run(*command: str | Path) -> None:
@@ -43,8 +54,8 @@ def set_up() -> None:
     options = ("--no-deps", "--no-input", "--require-hashes", "--progress-bar=off")
     run(PYTHON, "-I", "-m", "pip", "install", *options, "--requirement", LOCK)
     [packages] = VENV.glob("lib/python*/site-packages")
-    beside = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
-    (packages / "workbook.pth").write_text(beside, encoding="utf-8")
+    (packages / "workbook.pth").write_text(f"import site; site.addsitedir({BESIDE!r})\n", encoding="utf-8")
+    add_proxy()
     STAMP.write_text(wanted(), encoding="utf-8")
 
 

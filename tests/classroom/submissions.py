@@ -224,15 +224,15 @@ ROWS = [
 ]
 
 
-def make(row: Row, given: NotebookNode, folder: Path) -> None:
+def make(row: Row, given: NotebookNode, folder: Path, unit: str = UNIT) -> None:
     """Write a submission to `folder/NAME/UNIT.ipynb`."""
-    notebook = copy.deepcopy(given)
+    notebook, cells = copy.deepcopy(given), {cell.grade_id: cell for cell in units.read_unit(unit)}
     for cell in notebook.cells:
         if row.solved and not cell.metadata.nbgrader.locked:
-            cell.source = units.solution(CELLS[cell.metadata.nbgrader.grade_id])
+            cell.source = units.solution(cells[cell.metadata.nbgrader.grade_id])
     row.change(notebook)
     (folder / row.name).mkdir(parents=True)
-    (folder / row.name / f"{UNIT}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (folder / row.name / f"{unit}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
 
 
 def make_files(folder: Path) -> dict[str, float | str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import sqlite3
 import subprocess
 import threading
 import time
+import tomllib
 from pathlib import Path
 
 import course
@@ -44,18 +46,21 @@ def grade(folder: Path, out: Path, *more: str, **settings) -> subprocess.Complet
     return run("grade", UNIT, "--submissions", folder, "--out", out, *LIMITS, *more, **settings)
 
 
-def report(out: Path) -> dict[str, dict[str, str]]:
-    rows = csv.DictReader((out / f"{UNIT}.csv").read_text(encoding="utf-8-sig").splitlines())
+def report(out: Path, unit: str = UNIT) -> dict[str, dict[str, str]]:
+    rows = csv.DictReader((out / f"{unit}.csv").read_text(encoding="utf-8-sig").splitlines())
     return {row["student"]: row for row in rows}
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory) -> nbformat.NotebookNode:
     """Return the notebook that a class gets."""
-    out = tmp_path_factory.mktemp("built")
-    built = run("build", UNIT, "--out", out)
+    return build(UNIT, tmp_path_factory.mktemp("built"))
+
+
+def build(unit: str, out: Path) -> nbformat.NotebookNode:
+    built = run("build", unit, "--out", out)
     assert built.returncode == 0, built.stderr
-    return nbformat.read(out / "class" / UNIT / f"{UNIT}.ipynb", as_version=4)
+    return nbformat.read(out / "class" / unit / f"{unit}.ipynb", as_version=4)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +154,7 @@ def test_pages_show_no_hidden_check_and_hold_no_script_and_no_address(graded):
     assert len(pages) >= 30
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        assert "hidden.check" not in text and "assignments.hidden" not in text
+        assert "hidden.check_" not in text and "from assignments.hidden" not in text
         assert not re.search(r"<(script|iframe|object|link|img src=x)", text), page.name
         assert not re.search(r"<[a-z][^<>]*\s(src|href)=['\"]?(?!data:image)", text), page.name
         assert "default-src 'none'" in text and "<math" in text
@@ -212,38 +217,49 @@ def test_a_second_run_grades_nothing_anew_and_keeps_the_mark_of_a_person(graded)
 
 
 def test_marks_are_the_same_when_everything_is_graded_again(graded, tmp_path):
-    out, folder, wanted, _ = graded
-    before = report(out)
-    for name in ("good", "syntax-error", "copies", "patches"):
+    _, folder, wanted, _ = graded
+    some = ("good", "syntax-error", "copies", "searches")
+    for name in some:
         shutil.copytree(folder / name, tmp_path / "few" / name)
-    assert grade(tmp_path / "few", tmp_path / "out", "--again").returncode == 0
-    after = report(tmp_path / "out")
-    assert {name: float(row["score"]) for name, row in after.items()} == {
-        name: {"good": FULL}.get(name, float(before[name]["score"])) for name in after
-    }
+    for _ in range(2):
+        assert grade(tmp_path / "few", tmp_path / "out", "--again").returncode == 0
+        assert {name: float(row["score"]) for name, row in report(tmp_path / "out").items()} == {
+            name: wanted[name] for name in some
+        }
+    _search_by_nbgrader(tmp_path / "out" / "course")
 
 
-def test_wrong_answers_get_their_marks_through_nbgrader(given, tmp_path):
+def _search_by_nbgrader(course_folder: Path) -> None:
+    """nbgrader's own command, in the course folder that the driver made, runs code in the sandbox as well."""
+    notebook = course_folder / "autograded" / "searches" / UNIT / f"{UNIT}.ipynb"
+    before = notebook.read_text(encoding="utf-8")
+    command = [str(Path(classroom_python()).with_name("nbgrader")), "autograde", UNIT, "--student=searches", "--force"]
+    answer = subprocess.run(command, cwd=course_folder, capture_output=True, text=True)
+    after = notebook.read_text(encoding="utf-8")
+    assert answer.returncode == 0 and after != before and "found 0" in after, answer.stderr
+
+
+@pytest.mark.parametrize("unit", units.names())
+def test_wrong_answers_get_their_marks_through_nbgrader(unit, tmp_path):
     """Row k of every task makes submission k: the sum of its points is its mark, each message is on its page."""
-    import tomllib
-
-    rows = tomllib.loads((units.HERE / "wrong_answers" / f"{UNIT}.toml").read_text(encoding="utf-8"))
-    wanted = {}
+    given, wanted = build(unit, tmp_path / "built"), {}
+    rows = tomllib.loads((units.HERE / "wrong_answers" / f"{unit}.toml").read_text(encoding="utf-8"))
+    full = sum(check.points for check in units.read_checks(unit).values())
     for number in range(max(map(len, rows.values()))):
         chosen = {task: of_task[number] for task, of_task in rows.items() if number < len(of_task)}
-        lost = sum(_points(task) - row["points"] for task, row in chosen.items())
+        lost = sum(_points(unit, task) - row["points"] for task, row in chosen.items())
         sources = {task: row["answer"].strip() for task, row in chosen.items()}
-        submissions.make(Row(f"row-{number}", True, submissions.answer(**sources), 0.0), given, tmp_path / "in")
-        wanted[f"row-{number}"] = (FULL - lost, [row["says"] for row in chosen.values() if row["says"] != "Correct"])
-    assert grade(tmp_path / "in", tmp_path / "out").returncode == 0
-    for name, row in report(tmp_path / "out").items():
-        page = (tmp_path / "out" / "feedback" / UNIT / f"{name}.html").read_text(encoding="utf-8")
+        submissions.make(Row(f"row-{number}", True, submissions.answer(**sources), 0.0), given, tmp_path / "in", unit)
+        wanted[f"row-{number}"] = (full - lost, [row["says"] for row in chosen.values() if row["says"] != "Correct"])
+    assert run("grade", unit, "--submissions", tmp_path / "in", "--out", tmp_path / "out", *LIMITS).returncode == 0
+    for name, row in report(tmp_path / "out", unit).items():
+        page = html.unescape((tmp_path / "out" / "feedback" / unit / f"{name}.html").read_text(encoding="utf-8"))
         assert float(row["score"]) == wanted[name][0], (name, row)
         assert not [said for said in wanted[name][1] if said not in page], name
 
 
-def _points(task: str) -> float:
-    return sum(cell.points for cell in units.read_unit(UNIT) if cell.task == task and cell.kind in ("visible", "hidden"))
+def _points(unit: str, task: str) -> float:
+    return sum(check.points for name, check in units.read_checks(unit).items() if name.startswith(f"{task}-"))
 
 
 def test_late_work_loses_what_the_rule_says(given, tmp_path):
@@ -270,6 +286,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(given, tmp_path):
         tmp_path / "in",
         "--out",
         tmp_path / "out",
+        *LIMITS,
     ]
     with subprocess.Popen([*map(str, command)], cwd=course.ROOT, stdout=subprocess.PIPE, text=True) as first:
         for line in first.stdout:
@@ -294,7 +311,9 @@ def test_without_a_sandbox_nothing_is_graded_and_a_sentence_says_why(tmp_path):
 
 
 def test_the_release_fails_and_the_source_passes_when_nbgrader_validates(given, tmp_path):
-    command = [str(Path(classroom_python()).with_name("nbgrader")), "validate", "--json"]
+    validate = "import json; from nbgrader.validator import Validator; "
+    validate += f"print(json.dumps(Validator().validate({f'{UNIT}.ipynb'!r})))"
+    command = [classroom_python(), "-c", validate]
     results = {}
     for name in ("release", "source"):
         notebook = nbformat.from_dict(json.loads(json.dumps(given)))
@@ -306,7 +325,7 @@ def test_the_release_fails_and_the_source_passes_when_nbgrader_validates(given, 
         shutil.copy(units.HERE / "checks" / f"{UNIT}.py", folder / "checks.py")
         nbformat.write(notebook, folder / f"{UNIT}.ipynb")
         env = os.environ | {"PYTHONPATH": str(course.ROOT), "HOME": str(tmp_path)}
-        answer = subprocess.run([*command, f"{UNIT}.ipynb"], cwd=folder, env=env, capture_output=True, text=True)
-        results[name] = json.loads(answer.stdout)
+        answer = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+        results[name] = json.loads(answer.stdout.splitlines()[-1])
     assert len(results["release"]["failed"]) >= 6 and "Your turn:" in json.dumps(results["release"])
     assert "failed" not in results["source"], results["source"]

@@ -72,7 +72,7 @@ def configure(course: Path, *, cell_seconds: int = 60, late: str = "none", grace
     run = [SandboxedExecute, CleanOutputs, IgnorePattern, ClearMetadataPreprocessor, LimitOutput]
     c.Autograde.autograde_preprocessors = [*run, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata]
     c.Rebuild.release = str(course / "release")
-    c.SandboxedExecute.timeout, c.SandboxedExecute.iopub_timeout = cell_seconds, 20
+    c.SandboxedExecute.timeout, c.SandboxedExecute.iopub_timeout = cell_seconds, 60
     c.SandboxedExecute.error_on_timeout = {
         "ename": "TooSlow",
         "evalue": f"this cell ran longer than {cell_seconds} seconds",

@@ -18,7 +18,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test run runs site check bench doctor lock clean
+.PHONY: help setup lab test run runs site assignments classroom check bench doctor lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1	/p' Makefile | expand -t 15
@@ -54,6 +54,12 @@ runs: setup ## record the long runs that are missing (hours); with COMPARE=1 rep
 site: setup ## render the course as a static, searchable site, in the folder site
 	$(VENV) tools/build_site.py
 
+classroom: setup ## install what a class needs besides, in .venv-classroom
+	@$(VENV) tools/setup_classroom.py
+
+assignments: classroom ## make every version of the assignments, in build/assignments
+	.venv-classroom/bin/python -m assignments build
+
 check: setup ## lint, format, imports, house style, lines per room
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
@@ -67,8 +73,8 @@ bench: setup ## measure how fast it is here
 doctor: setup ## look over the installation
 	@$(VENV) -m helpers doctor
 
-lock: setup ## resolve both lock files anew (needs uv; LOCK_FLAGS=--upgrade)
+lock: setup ## resolve the lock files anew (needs uv; LOCK_FLAGS=--upgrade)
 	$(VENV) tools/lock.py $(LOCK_FLAGS)
 
 clean: ## remove .venv and what the tools left (the weights stay in their cache)
-	rm -rf .venv build site dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-classroom build site dist *.egg-info .pytest_cache .ruff_cache

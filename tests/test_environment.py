@@ -1,4 +1,4 @@
-"""pyproject.toml, environment.yml and the two locks have to tell the same story."""
+"""pyproject.toml, environment.yml and the locks have to tell the same story."""
 
 import re
 import tomllib
@@ -73,7 +73,7 @@ def test_the_lock_pins_all_that_is_asked_for(python, platform):
     assert not wrong, f"`make lock` is due: {wrong}"
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-gpu.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-gpu.lock", "requirements-classroom.lock"])
 def test_every_entry_of_a_lock_has_hashes_and_no_address(lock):
     text = (course.ROOT / lock).read_text(encoding="utf-8")
     assert not re.search(r"https?://|file://|^-|^\s*--(?!hash=sha256:)", text, re.MULTILINE)
@@ -88,6 +88,15 @@ def test_the_gpu_lock_only_adds_cuda_libraries_for_linux(python):
     assert len(added) >= 8 and all(name.startswith("nvidia-") for name in added)
     assert not set(added) & set(pins("requirements.lock", python))
     assert not pins("requirements-gpu.lock", python, "darwin")
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_the_lock_for_a_class_adds_what_its_extra_asks_for(python, platform):
+    main, added = pins("requirements.lock", python, platform), pins("requirements-classroom.lock", python, platform)
+    assert not set(added) & set(main)
+    asked, locked = map(Requirement, EXTRAS["classroom"]), main | added
+    assert not [str(one) for one in asked if not one.specifier.contains(locked.get(canonicalize_name(one.name), "0"))]
 
 
 def test_the_gpu_lock_fits_the_tensorflow_of_the_main_lock():

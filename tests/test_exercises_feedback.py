@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 
 from helpers.exercises import data_augmentation
-from helpers.exercises.feedback import NotYet, as_array, as_number, call, exercise, expect, number_exercise, verdict
+from helpers.exercises.feedback import (
+    CheckFailed,
+    NotYet,
+    as_array,
+    as_number,
+    call,
+    exercise,
+    expect,
+    number_exercise,
+    stop_at_mistakes,
+    verdict,
+)
 
 
 def half(answer):
@@ -58,6 +69,22 @@ def test_whatever_a_check_raises_becomes_feedback(capsys):
     broken(1)
     printed = capsys.readouterr().out
     assert printed == "Not yet: the check stopped with ZeroDivisionError: first second\n"
+
+
+def test_where_a_class_wants_it_a_mistake_stops_the_notebook_with_one_line(capsys):
+    check = exercise("a half.")(half)
+    stop_at_mistakes()
+    try:
+        check(0.5)
+        for answer, line in ((0.25, "Not yet: not a half."), (..., "Your turn: ")):
+            with pytest.raises(CheckFailed) as stopped:
+                check(answer)
+            assert str(stopped.value).startswith(line)
+            assert stopped.value._render_traceback_() == [str(stopped.value)]
+    finally:
+        stop_at_mistakes(False)
+    check(0.25)
+    assert capsys.readouterr().out == "Correct: a half.\nNot yet: not a half.\n"
 
 
 def test_a_decorator_without_praise_is_refused_in_a_sentence():

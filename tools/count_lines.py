@@ -23,7 +23,7 @@ def function_lengths(path: Path) -> dict[str, int]:
 
 def measure(budgets: dict) -> list[tuple[str, float, int, str]]:
     """Return a row for each budget: what is counted, how many lines it has, and may have, and which one is longest."""
-    modules = sorted(Path("helpers").rglob("*.py"))
+    modules = sorted(path for room in ("helpers", "assignments") for path in Path(room).rglob("*.py"))
     files = {str(path): count_lines(path) for path in modules}
     functions = {name: lines for path in modules for name, lines in function_lengths(path).items()}
     rooms = [(room, sum(map(count_lines, Path().glob(room))), most, "") for room, most in budgets["rooms"].items()]

@@ -1,7 +1,8 @@
-"""Resolve requirements.lock and requirements-gpu.lock anew from pyproject.toml, with uv: `make lock`.
+"""Resolve the three locks anew from pyproject.toml, with uv: `make lock`.
 
-Versions that still fit are kept; `python tools/lock.py --upgrade` takes the newest. The second file has only
-what a GPU adds: `pip install -r requirements.lock -r requirements-gpu.lock` meets each package once.
+Versions that still fit are kept; `python tools/lock.py --upgrade` takes the newest. The other files have only what a GPU
+adds to requirements.lock, and what a class: `pip install -r requirements.lock -r requirements-gpu.lock` meets each package
+once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK, GPU_LOCK = ROOT / "requirements.lock", ROOT / "requirements-gpu.lock"
+CLASSROOM_LOCK = ROOT / "requirements-classroom.lock"
 EXTRAS = ("test", "site", "bench")
 UNIVERSAL = ("--universal", "--python-version", "3.11")
 QUIET = ("--quiet", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header")
@@ -55,24 +57,26 @@ def only_on_linux(entry: str) -> str:
     return f"{pin} ; {linux} \\\n{rest}"
 
 
-def gpu_additions(whole: str, main: str) -> str:
-    """Return what a GPU adds to the main lock; exit when the two would pin one package apart."""
+def additions(extra: str, main: str) -> dict[str, str]:
+    """Return what an extra adds to the main lock; exit when the two would pin one package apart."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole = resolve(Path(folder) / "whole.lock", extras=(*EXTRAS, extra), options=["-c", LOCK.name])
     known = entries(main)
     added = {pin: text for pin, text in entries(whole).items() if pin not in known}
     names = {pin.partition("==")[0] for pin in known}
     apart = sorted(pin for pin in added if pin.partition("==")[0] in names)
     if apart:
-        sys.exit(f"With a GPU other versions would be needed: {', '.join(apart)}.")
-    return "".join(only_on_linux(added[pin]) for pin in sorted(added))
+        sys.exit(f"With the extra {extra} other versions would be needed: {', '.join(apart)}.")
+    return dict(sorted(added.items()))
 
 
 def main(arguments: list[str]) -> None:
-    """Write both locks."""
+    """Write the three locks."""
     text = resolve(LOCK, extras=EXTRAS, options=arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        whole = resolve(Path(folder) / "gpu.lock", extras=(*EXTRAS, "gpu"), options=["-c", LOCK.name])
-    GPU_LOCK.write_text(gpu_additions(whole, text), encoding="utf-8")
-    print(f"{len(entries(text))} entries in {LOCK.name}, {len(entries(GPU_LOCK.read_text()))} more for a GPU.")
+    gpu, classroom = additions("gpu", text), additions("classroom", text)
+    GPU_LOCK.write_text("".join(map(only_on_linux, gpu.values())), encoding="utf-8")
+    CLASSROOM_LOCK.write_text("".join(classroom.values()), encoding="utf-8")
+    print(f"{len(entries(text))} entries in {LOCK.name}, {len(gpu)} more for a GPU, {len(classroom)} for a class.")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,18 @@ class _YourTurn(Exception):
     """The exercise has not been attempted: a `...` is still in its place."""
 
 
+class CheckFailed(Exception):
+    """An answer that is not right, where a check may stop a notebook: one line, and no traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+def stop_at_mistakes(stop: bool = True) -> None:
+    """From now on a check raises `CheckFailed` unless the answer is right, as tools for classes want it."""
+    exercise.stops = stop
+
+
 def exercise(praise: str) -> Callable[[Check], Callable[..., None]]:
     """Return a decorator: the check becomes a function that prints one line of feedback and never raises.
 
@@ -32,16 +44,25 @@ def exercise(praise: str) -> Callable[[Check], Callable[..., None]]:
         raise TypeError(f'@exercise needs a sentence of praise, @exercise("..."); received {praise!r:.60}.')
 
     def decorate(check: Check) -> Callable[..., None]:
+        def line_for(*answers: Any, **context: Any) -> str:
+            return " ".join(verdict(praise, check, *answers, **context).split())
+
         @functools.wraps(check)
         def printed(*answers: Any, **context: Any) -> None:
-            line = " ".join(verdict(praise, check, *answers, **context).split())
+            line = line_for(*answers, **context)
+            if exercise.stops and not line.startswith("Correct:"):
+                raise CheckFailed(line)
             print(line)
             if line.startswith("Correct:") and check.__module__.startswith(f"{__package__}."):
                 record_solved(check.__module__.rpartition(".")[2], check.__name__)
 
+        printed.line_for = line_for
         return printed
 
     return decorate
+
+
+exercise.stops = False
 
 
 def number_exercise(right: tuple[float, str], *wrong: tuple[float, str], form: str = ",.4g", **tolerance: float) -> Any:

@@ -419,13 +419,17 @@ def test_ci_installs_a_browser_where_there_is_none_and_insists_on_it(tmp_path, i
         "apt-get": 'echo "$*" >>"$SAID"',
         "id": "echo 0",
     }
-    for name, code in (fakes | ({"chromium": "exit 0"} if installed else {})).items():
+    for name, code in (fakes | (dict.fromkeys(("chromium", "bwrap", "npm"), "exit 0") if installed else {})).items():
         fake(tmp_path / "bin" / name, code)
     own = {"PATH": str(tmp_path / "bin"), "SAID": str(tmp_path / "said")}
     answer = subprocess.run([course.ROOT / ".ci" / "run"], env=own, capture_output=True, text=True)
     assert answer.returncode == 0 and answer.stdout.endswith("make test DEVICE=auto WORKERS=0 1\n"), answer
+    assert "make classroom DEVICE=auto" in answer.stdout
     asked = (tmp_path / "said").read_text() if not installed else "nothing"
-    assert "chromium" in asked if not installed else not (tmp_path / "said").exists()
+    if installed:
+        assert not (tmp_path / "said").exists()
+    else:
+        assert all(package in asked for package in ("chromium", "bubblewrap", "npm")), asked
 
 
 def test_an_update_that_stops_half_way_leaves_no_stamp(moved):  # late: it spoils `moved`

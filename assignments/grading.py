@@ -72,6 +72,7 @@ def grade(settings: Settings, submissions: Path, *, roster: Path | None = None, 
     units.read_checks(settings.unit)  # imported once, before the processes part
     settings.config()
     classroom.make_course(settings.course)
+    _sweep()
     _back_up(settings)
     classroom.release(settings.unit, settings.course, due=settings.due)
     with collecting.opened(submissions) as folder:
@@ -84,6 +85,14 @@ def grade(settings: Settings, submissions: Path, *, roster: Path | None = None, 
         rows = reporting.rows(settings, [(one, _done(settings, one)) for one in found], roster)
     reporting.write(settings, rows)
     return rows
+
+
+def _sweep() -> None:
+    """Remove the rooms of runs that were killed and could not tidy up."""
+    for room in Path(tempfile.gettempdir()).glob("wb-*-*"):
+        process = room.name.split("-")[1]
+        if process.isdigit() and not Path("/proc", process).exists():
+            shutil.rmtree(room, ignore_errors=True)
 
 
 def _back_up(settings: Settings) -> None:
@@ -142,7 +151,7 @@ class _Student:
 
     def __init__(self, settings: Settings, one: Submission) -> None:
         self.settings, self.one, self.problem = settings, one, one.problem
-        self.room = Path(tempfile.mkdtemp(prefix="wb-"))
+        self.room = Path(tempfile.mkdtemp(prefix=f"wb-{os.getpid()}-"))
         self.deadline = time.monotonic() + settings.notebook_seconds
         self.process = APART.Process(target=_work, args=(settings, one, self.room))
         if not self.problem:

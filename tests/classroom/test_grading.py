@@ -11,6 +11,7 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import threading
 import time
 import tomllib
@@ -297,6 +298,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(given, tmp_path):
     done = int(re.search(r"4 submissions, (\d) of them graded earlier", again.stdout)[1])
     assert 1 <= done < 4
     assert [row["score"] for row in report(tmp_path / "out").values()] == ["28.0"] * 4
+    assert not list(Path(tempfile.gettempdir()).glob(f"wb-{first.pid}-*"))
 
 
 def test_without_a_sandbox_nothing_is_graded_and_a_sentence_says_why(tmp_path):

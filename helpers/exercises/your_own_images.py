@@ -17,7 +17,6 @@ from helpers.exercises.feedback import (
     hint_if,
     verdict,
 )
-from helpers.explorers.your_own_images import answered
 
 
 def group_interval(right: np.ndarray, groups: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -30,7 +29,9 @@ def group_interval(right: np.ndarray, groups: np.ndarray, seed: int = 0) -> np.n
 
 def at_threshold(probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> tuple[float, float]:
     """Return the share of pictures that are answered, and the share of these that are right."""
-    return answered(probabilities, labels, threshold)
+    answered = probabilities.max(axis=1) >= threshold
+    right = probabilities.argmax(axis=1) == labels
+    return answered.mean(), right[answered].mean() if answered.any() else np.nan
 
 
 def test_places(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -57,6 +58,35 @@ def or_ours(function: Callable[..., Any]) -> Callable[..., Any]:
     here = globals()
     right = verdict("", here[f"check_{function.__name__}"].__wrapped__, function).startswith("Correct")
     return function if right else here[function.__name__]
+
+
+@exercise("the less a model that has not seen a photograph believes its label, the sooner somebody should look.")
+def check_suspects(learners: Any) -> None:
+    random = np.random.default_rng(6)
+    probabilities = random.dirichlet(np.ones(4), 30)
+    labels = np.where(np.arange(30) % 5 == 0, random.integers(0, 4, 30), probabilities.argmax(axis=1))
+    labels[[3, 8, 14]] = (labels[[3, 8, 14]] + 1) % 4
+    own, right = probabilities[np.arange(30), labels], suspects(probabilities, labels)
+    found = call(learners, probabilities.copy(), labels.copy())
+    hint_if(np.asarray(found).dtype == bool, "that is True and False for each picture. Places are wanted: np.flatnonzero.")
+    places = as_array(found).reshape(-1)
+    surest = right[np.argsort(-probabilities[right].max(axis=1))]
+    wrong = [
+        (right[::-1], "those are the right places, the most believed first. The least believed comes first."),
+        (np.sort(right), "those are the right places, in the order of the folder. The least believed label comes first."),
+        (np.argsort(own), "those are all pictures. Keep those for which the model answers another class than the label."),
+        (np.argsort(-own), "those are all pictures, and the most believed first."),
+        (np.argsort(probabilities.max(axis=1)), "that sorts by confidence. What is its probability of the GIVEN label?"),
+        (
+            np.argsort(own[np.sort(right)]),
+            "those are places among the suspects. Use them to choose from the suspects' own places.",
+        ),
+        (np.sort(own[right]), "those are probabilities. Places are wanted: np.argsort."),
+        (surest, "that sorts by the OTHER answer. Take the probability of the given label."),
+    ]
+    count = f"{len(places)} places, and for {len(right)} the model answers another class than the label."
+    otherwise = count if len(places) != len(right) else "look at the probability of each given label, the lowest first."
+    expect(places, right, wrong, otherwise)
 
 
 @exercise("few groups leave a lot open, however many pictures each of them has.")
@@ -110,19 +140,6 @@ def check_at_threshold(learners: Any) -> None:
     hint_if(not np.isnan(nobody[1]), "with a threshold of 0.99 nothing is answered. Then the share of right ones is np.nan.")
 
 
-@exercise("copies are found and kept together, but patches of one photograph are no copies, and no program knows.")
-def check_which_split(answer: Any) -> None:
-    known = ("file by file", "copies together", "both", "neither")
-    said = answer.strip().lower() if isinstance(answer, str) else answer
-    hint_if(said not in known, f"choose one of {known}, as text; received {answer!r:.40}.")
-    hints = {
-        "file by file": "most test pictures have a copy in training there, so looking up would be enough.",
-        "copies together": "better, but what else do two patches of ONE brick wall share, without being copies?",
-        "both": "one of them has copies of its test pictures in training. Can it be honest about new places?",
-    }
-    hint_if(said in hints, hints.get(said))
-
-
 @exercise("whole groups change side, so a test photograph has no relative in training.")
 def check_test_places(learners: Any) -> None:
     groups = np.repeat(np.arange(60), np.random.default_rng(0).integers(1, 5, 60))
@@ -146,6 +163,19 @@ def check_test_places(learners: Any) -> None:
         raise NotYet("the same seed gave another split. Make the generator inside, from the seed.")
 
 
+@exercise("copies are found and kept together, but patches of one photograph are no copies, and no program knows.")
+def check_which_split(answer: Any) -> None:
+    known = ("file by file", "copies together", "both", "neither")
+    said = answer.strip().lower() if isinstance(answer, str) else answer
+    hint_if(said not in known, f"choose one of {known}, as text; received {answer!r:.40}.")
+    hints = {
+        "file by file": "most test pictures have a copy in training there, so looking up would be enough.",
+        "copies together": "better, but what else do two patches of ONE brick wall share, without being copies?",
+        "both": "one of them has copies of its test pictures in training. Can it be honest about new places?",
+    }
+    hint_if(said in hints, hints.get(said))
+
+
 @exercise("a straight line of logarithms, drawn on to a number of photographs that nobody has yet.")
 def check_extrapolate(learners: Any) -> None:
     counts, errors = np.array([1, 2, 4, 8]), 0.4 * np.array([1, 2, 4, 8]) ** -0.7
@@ -164,35 +194,6 @@ def check_extrapolate(learners: Any) -> None:
     ]
     otherwise = f"{number:.4g}? Fit log(error) = slope * log(count) + start, then go to the new count."
     expect(number, np.exp(slope * np.log(32) + start), wrong, otherwise)
-
-
-@exercise("the less a model that has not seen a photograph believes its label, the sooner somebody should look.")
-def check_suspects(learners: Any) -> None:
-    random = np.random.default_rng(6)
-    probabilities = random.dirichlet(np.ones(4), 30)
-    labels = np.where(np.arange(30) % 5 == 0, random.integers(0, 4, 30), probabilities.argmax(axis=1))
-    labels[[3, 8, 14]] = (labels[[3, 8, 14]] + 1) % 4
-    own, right = probabilities[np.arange(30), labels], suspects(probabilities, labels)
-    found = call(learners, probabilities.copy(), labels.copy())
-    hint_if(np.asarray(found).dtype == bool, "that is True and False for each picture. Places are wanted: np.flatnonzero.")
-    places = as_array(found).reshape(-1)
-    surest = right[np.argsort(-probabilities[right].max(axis=1))]
-    wrong = [
-        (right[::-1], "those are the right places, the most believed first. The least believed comes first."),
-        (np.sort(right), "those are the right places, in the order of the folder. The least believed label comes first."),
-        (np.argsort(own), "those are all pictures. Keep those for which the model answers another class than the label."),
-        (np.argsort(-own), "those are all pictures, and the most believed first."),
-        (np.argsort(probabilities.max(axis=1)), "that sorts by confidence. What is its probability of the GIVEN label?"),
-        (
-            np.argsort(own[np.sort(right)]),
-            "those are places among the suspects. Use them to choose from the suspects' own places.",
-        ),
-        (np.sort(own[right]), "those are probabilities. Places are wanted: np.argsort."),
-        (surest, "that sorts by the OTHER answer. Take the probability of the given label."),
-    ]
-    count = f"{len(places)} places, and for {len(right)} the model answers another class than the label."
-    otherwise = count if len(places) != len(right) else "look at the probability of each given label, the lowest first."
-    expect(places, right, wrong, otherwise)
 
 
 @exercise("few photographs of a class are better than fewer of all, and weights make them count.")

@@ -90,12 +90,12 @@ def load_image_folder(
     Without sub-folders train, validation (val, valid) and test, parts are drawn. The content of a file and `seed` give a
     number from 0 to 1: below `test` it is test, below `test + validation` validation, else train. So nothing enters or
     leaves test when other pictures come, go, or are renamed, and a class gets its share on average only: a small one can
-    have none in test, and the report says so. Train and validation share: a class with nothing in one of them lends it the
-    nearest unit of the other, until it has more, train first. Only a class that has nothing but test lends one to train.
-    Near duplicates (see `helpers._machinery.images` for what is found) are one unit, with the number of one of them, which
-    only a new near duplicate can change. With train and one of the others, parts are as given, a missing one is drawn from
-    train, and pictures on both sides are reported, not moved. Only a folder that is not there or has no picture ends the
-    loading (ValueError): the report names what cannot be used.
+    have none in test, and the report says so. Where a class has nothing in train, or else in validation, the other lends it
+    the nearest unit until more come; a class that has nothing but test lends one of that to train. Near duplicates (see
+    `helpers._machinery.images` for what is found) are one unit, with the number of one of them. A new near duplicate can
+    change the number, and that moves one unit of four, also out of test. With train and one of the others, parts are as
+    given, a missing one is drawn from train, and pictures on both sides are reported, not moved. Only a folder that is not
+    there or has no picture ends the loading (ValueError): the report names what cannot be used.
     """
     from sklearn.utils import Bunch
 

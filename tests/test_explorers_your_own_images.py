@@ -16,7 +16,11 @@ from helpers.explorers.your_own_images import (
     UploadField,
     answered,
     complaint,
+    folder_of_copies,
+    note_opening,
     practice_folder,
+    resized,
+    said,
     threshold_explorer,
 )
 from helpers.folders import load_image_folder
@@ -140,15 +144,15 @@ def test_a_threshold_of_zero_answers_everything_and_numbers_are_those_of_the_ans
     film, (sharp, flat, labels) = explorer
     share = np.mean(sharp.argmax(axis=1) == labels)
     assert answered(sharp, labels, 0) == (1.0, pytest.approx(share))
-    assert f"1.00 of 90 are answered, of these {share:.2f} are right; 0 fall" in film.frame(name="sharp", place=0).sentence
+    assert f"1.00 of 90 are answered, of these {share:.2f} are right; 0 are no" in film.frame(name="sharp", place=0).sentence
     place = THRESHOLDS.index(0.8)
     sure = flat.max(axis=1)
     gone = int(((sure >= THRESHOLDS[place - 1]) & (sure < 0.8)).sum())
     assert f"{np.mean(sure >= 0.8):.2f} of 90" in film.frame(name="flat", place=place).sentence
-    assert f"; {gone} fall silent" in film.frame(name="flat", place=place).sentence
+    assert f"; {gone} are no longer answered" in film.frame(name="flat", place=place).sentence
 
 
-def test_pictures_fall_silent_once_each(explorer):
+def test_each_picture_loses_its_answer_once(explorer):
     film, (_, flat, _) = explorer
     gone = [int(film.frame(name="flat", place=place).sentence.split("; ")[1].split()[0]) for place in range(len(THRESHOLDS))]
     assert sum(gone) == np.sum(flat.max(axis=1) < THRESHOLDS[-1])
@@ -159,3 +163,22 @@ def test_no_answer_at_all_is_said(explorer):
         {"one": np.full((12, 2), 0.5)}, np.zeros(12, int), np.zeros((12, 8, 8, 3), "uint8"), ["a", "b"]
     )
     assert "nothing to be right or wrong" in film.frame(name="one", place=len(THRESHOLDS) - 1).sentence
+
+
+def test_every_opening_of_the_test_part_is_counted(tmp_path):
+    log = tmp_path / "opened.txt"
+    assert [note_opening(log) for _ in range(3)] == [1, 2, 3]
+
+
+def test_the_folder_of_copies_has_three_files_of_each_patch():
+    images = np.random.default_rng(0).integers(0, 256, (4, 96, 96, 3)).astype("uint8")
+    textures = {"train_images": images, "train_labels": [0, 1, 1, 0], "class_names": ["a", "b"]}
+    place = folder_of_copies(textures)
+    assert sorted(path.name for path in (place / "b").iterdir()) == [
+        f"{number}{kind}" for number in (1, 2) for kind in (" bright.jpg", " sent.jpg", ".png")
+    ]
+    assert resized(images, 48).shape == (4, 48, 48, 3)
+
+
+def test_a_mean_is_said_with_its_interval():
+    assert said([0.5, 0.5, 0.5]) == "0.50 (0.50 to 0.50)" and said([0.1, 0.1], "+").startswith("+0.10 (")

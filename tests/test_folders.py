@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -477,28 +478,21 @@ def dealt(pictures: list[tuple[str, str]], groups: list[int], **shares: float) -
     return [file.part for file in files]
 
 
-def test_no_picture_leaves_test_as_a_small_folder_grows_and_nearly_none_enters():
-    steps = entered = came_back = 0
+def test_no_picture_leaves_test_as_a_small_folder_grows_and_hardly_one_enters():
+    moves = Counter()
     for seed in range(400):
-        pictures = growing(seed)
+        pictures, before = growing(seed), []
         shares = [{}, {"validation": 0.0}, {"test": 0.5}, {"test": 0.0}][seed % 4]
-        before = []
         for count in range(1, len(pictures) + 1):
             after = dealt(pictures[:count], range(count), **shares)
+            train = Counter(name for (name, _), part in zip(pictures, before, strict=False) if part == "train")
+            assert {name for (name, _), part in zip(pictures, after, strict=False) if part == "train"} >= train.keys()
             for (name, _), old, new in zip(pictures, before, after, strict=False):
                 assert old != "test" or new == "test", (seed, count)
-                if new == "test" != old:  # it was lent to train while its class had nothing else
-                    assert old == "train" and [a for (b, _), a in zip(pictures, before, strict=False) if b == name].count(
-                        "train"
-                    ) == 1
-                    entered += 1
-                came_back += (old, new) == ("validation", "train")
-                steps += 1
+                assert new != "test" or old == "test" or (old, train[name]) == ("train", 1), "was all that its class had"
+                moves[old, new] += 1
             before = after
-            assert {name for name, _ in pictures[:count]} == {
-                name for (name, _), part in zip(pictures, after, strict=False) if part == "train"
-            }
-    assert 0 < entered < 0.005 * steps and came_back, "both happen, so both were tried"
+    assert 0 < moves["train", "test"] < 0.005 * moves.total() and moves["validation", "train"], "both were tried"
 
 
 def test_only_a_new_copy_can_take_a_picture_out_of_test():

@@ -13,6 +13,8 @@ from PIL import Image
 
 from helpers import build_classifier, class_names_of, export_classifier, load_vgg16, predict_photographs, preprocess_vgg16
 from helpers.__main__ import main
+from helpers._machinery.images import read_picture
+from helpers._machinery.photographs import photograph_path
 
 NAMES = ["cat", "long sleeve", "T-shirt", "Äpfel & Birnen", "猫", "a.b~c>d/e_f%20", "x" * 200]
 
@@ -83,10 +85,58 @@ def test_preprocessing_may_be_a_layer_or_nothing(tmp_path):
     small = keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(2, activation="softmax")])
     pixels = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype("float32")
     for preprocess, ready in ((None, pixels), (layers.Rescaling(1 / 255), pixels / 255)):
-        path = export_classifier(small, tmp_path / "small.keras", class_names=["a", "b"], preprocess=preprocess)
+        path = export_classifier(
+            small, tmp_path / "small.keras", class_names=["a", "b"], preprocess=preprocess, overwrite=True
+        )
         assert np.allclose(
             keras.saving.load_model(path).predict(pixels, verbose=0), small.predict(ready, verbose=0), atol=1e-6
         )
+
+
+def test_a_file_that_is_there_is_written_over_only_when_asked(file, model):
+    before = file.read_bytes()
+    with pytest.raises(FileExistsError, match=r"mine.keras is there already.* overwrite=True"):
+        export_classifier(model, file, class_names=NAMES[::-1])
+    assert file.read_bytes() == before and [path.name for path in file.parent.iterdir()] == ["mine.keras"]
+
+
+@pytest.fixture(scope="module")
+def full_size(tmp_path_factory):
+    """Four photographs of 512 or 1000 pixels, each as PNG and as JPEG."""
+    folder = tmp_path_factory.mktemp("full size")
+    for name, side in {"gravel": 512, "brick": 1000, "chelsea": 512, "coffee": 1000}.items():
+        with Image.open(photograph_path(name)) as picture:
+            large = picture.convert("RGB").resize((side, side * 3 // 4), Image.Resampling.LANCZOS)
+        large.save(folder / f"{name}.png")
+        large.save(folder / f"{name}.jpg", quality=90)
+    return folder
+
+
+NEAR = {".png": (0.3, 0.02, 0.02), ".jpg": (1.5, 0.15, 0.1)}  # measured: at most 0.27, 0.013, 0.011 and 1.24, 0.10, 0.06
+
+
+@pytest.mark.parametrize("size", [48, 128])
+def test_full_size_photographs_go_in_as_training_saw_them(size, full_size, tmp_path):
+    """Near are grey levels (mean), features (relative), probabilities: Pillow rounds, and reads JPEG at a smaller scale."""
+    keras.utils.set_random_seed(0)
+    model = build_classifier(load_vgg16(input_shape=(size, size, 3)), classes=5, start="random")
+    path = export_classifier(model, tmp_path / "large.keras", class_names=list("abcde"))
+    loaded, pooled = keras.saving.load_model(path), keras.Model(model.inputs, model.layers[-2].output)
+    before = keras.Model(loaded.inputs, [loaded.get_layer("resize").output, loaded.get_layer("preprocess_vgg16").output])
+    photographs = sorted(full_size.iterdir())
+    answers = predict_photographs(loaded, photographs)
+    for photograph, answer in zip(photographs, answers, strict=True):
+        trained_on = read_picture(photograph, size).pixels[None].astype("float32")
+        with Image.open(photograph) as picture:
+            pixels = np.asarray(picture, "float32")[None]
+        resized, ready = before.predict_on_batch(pixels)
+        there, here = (pooled.predict_on_batch(images) for images in (ready, preprocess_vgg16(trained_on)))
+        found = (
+            np.abs(resized - trained_on).mean(),
+            np.linalg.norm(there - here) / np.linalg.norm(here),
+            np.abs(loaded.predict_on_batch(pixels) - list(answer["probabilities"].values())).max(),
+        )
+        assert (np.array(found) < NEAR[photograph.suffix]).all(), (photograph.name, found)
 
 
 class Own(layers.Layer):

@@ -1,5 +1,6 @@
 """Notebook 13: a field for a folder, a field for single photographs, and below which confidence to say "I don't know"."""
 
+import datetime
 import functools
 import html
 import tempfile
@@ -10,9 +11,11 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageEnhance
 
+from helpers import plots
 from helpers.data import load_textures, write_image_folders
+from helpers.evaluation import paired_interval
 from helpers.explorers.shell import Drawing, Explorer, Guess, LiveFigure, choice
 from helpers.plots import MARKERS, PALETTE
 
@@ -39,6 +42,43 @@ def practice_folder(place: Path | str) -> Path:
     first["petals"][1].unlink()
     first["wood"][2].rename(folder / "train/gravel/sunny.png")
     return folder
+
+
+def folder_of_copies(textures: Mapping[str, Any]) -> Path:
+    """Return a folder with the training patches of `textures`, and two changed copies of each: brighter, and sent on."""
+    copies = Path(tempfile.mkdtemp()) / "copies"
+    for number, (pixels, label) in enumerate(zip(textures["train_images"], textures["train_labels"], strict=True)):
+        place = copies / textures["class_names"][label]
+        place.mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray(pixels)
+        picture.save(place / f"{number}.png")
+        ImageEnhance.Brightness(picture).enhance(1.1).save(place / f"{number} bright.jpg", quality=90)
+        picture.resize((72, 72)).save(place / f"{number} sent.jpg", quality=60)
+    return copies
+
+
+def resized(images: np.ndarray, size: int) -> np.ndarray:
+    """Return the images (n, height, width, 3) as (n, size, size, 3), uint8."""
+    return np.stack([np.asarray(Image.fromarray(pixels).resize((size, size))) for pixels in images])
+
+
+def said(values: Any, sign: str = "") -> str:
+    """Return the mean of the values and its 95 % interval as words: "0.93 (0.90 to 0.96)"."""
+    mean, low, high = paired_interval(np.asarray(values))
+    return f"{mean:{sign}.2f} ({low:{sign}.2f} to {high:{sign}.2f})"
+
+
+def note_opening(log: Path) -> int:
+    """Return how often the test part was opened, this time included: one line of `log` each."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"opened {datetime.datetime.now():%Y-%m-%d %H:%M}\n")
+    return len(log.read_text(encoding="utf-8").splitlines())
+
+
+def show_pictures(images: np.ndarray, titles: Sequence[str], alt: str) -> None:
+    """Show the pictures in rows of seven; nothing where there is none."""
+    if len(images):
+        plots.show(plots.plot_images(images, titles=titles, columns=7, width=1.3), alt=alt)
 
 
 class FolderField:
@@ -170,7 +210,7 @@ def threshold_explorer(
         coverage, accuracy = answered(probabilities, labels, threshold)
         move(name, coverage, accuracy, shown)
         kept = f"of these {accuracy:.2f} are right" if coverage else "so there is nothing to be right or wrong"
-        change = f"{len(leaving)} fall silent at this step, {int(wrong[leaving].sum())} of them wrong"
+        change = f"{len(leaving)} are no longer answered at this step, {int(wrong[leaving].sum())} of them wrong"
         return live, f"{name}, threshold {threshold:g}: {coverage:.2f} of {len(labels)} are answered, {kept}; {change}."
 
     steps = [(f"{value:g}", place) for place, value in enumerate(THRESHOLDS)]
@@ -201,7 +241,7 @@ def _figure(
     """Return the figure, and the function that moves it to a classifier, a point and the pictures that change side."""
     figure = Figure(figsize=(9.0, 3.4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.5))
-    right.suptitle("these fall silent at this step (red: wrong)", fontsize=9)
+    right.suptitle("no longer answered at this step (red: wrong)", fontsize=9)
     curve, grid = left.subplots(), right.subplots(2, SHOWN // 2, subplot_kw={"frame_on": False}).reshape(-1)
     for number, (name, probabilities) in enumerate(answers.items()):
         points = np.array([answered(probabilities, labels, threshold) for threshold in THRESHOLDS])

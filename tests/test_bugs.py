@@ -18,7 +18,7 @@ record_bugs = __import__("record_bugs")
 
 FOUND = {  # the diagnosis that says it first: its name, what it says, and the line to change
     "01_ten_digits": ("head and loss", "linear.*expects probabilities", r"from_logits=True.*softmax"),
-    "02_six_surfaces": ("input range of train", r"scaled to 0\.\.1", "preprocess_input"),
+    "02_fourteen_surfaces": ("input range of train", r"scaled to 0\.\.1", "preprocess_input"),
     "03_moved_a_little": ("augmentation", r"cache\(\) comes after map", r"cache\(\)\.map"),
     "04_two_parts": ("splits", "shuffle.*before take", "reshuffle_each_iteration=False"),
     "05_here_and_there": ("splits", "validation images are others in the second pass", "preprocess only"),

@@ -34,6 +34,7 @@ def execute(path: Path) -> nbformat.NotebookNode:
     client = NotebookClient(
         notebook,
         timeout=600,
+        coalesce_streams=True,
         kernel_name="python3",
         store_widget_state=False,
         resources={"metadata": {"path": path.parent}},

@@ -87,7 +87,7 @@ def check_ten_digits(line: Any, repair: Any) -> dict[str, float]:
 
 
 @exercise("prepared as VGG16 was trained; the program reports {reported:.2f}.")
-def check_six_surfaces(line: Any, repair: Any) -> dict[str, float]:
+def check_fourteen_surfaces(line: Any, repair: Any) -> dict[str, float]:
     text = str(repair).replace(" ", "")
     hints = {
         "load_textures": "The pictures that come in are fine: 0 to 255. Follow them from there to the network.",
@@ -95,8 +95,8 @@ def check_six_surfaces(line: Any, repair: Any) -> dict[str, float]:
         "trainable": "Here the base stays frozen on purpose. What do the frozen layers get to see?",
     }
     hint_if("127.5" in text, "-1 to 1 is what MobileNet was trained on. VGG16 has a preparation of its own.")
-    hint_if("return" not in text and line in lines("02_six_surfaces"), "the function has to return the pictures: return ...")
-    return repaired("02_six_surfaces", line, repair, hints, "Which values reach the first convolution?")
+    hint_if("return" not in text and line in lines("02_fourteen_surfaces"), "the function has to return the pictures: return ...")
+    return repaired("02_fourteen_surfaces", line, repair, hints, "Which values reach the first convolution?")
 
 
 @number_exercise(

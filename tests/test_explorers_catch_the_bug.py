@@ -50,8 +50,9 @@ def test_all_doses_are_of_the_same_seeds_and_length(program):
     assert len(runs[0]["seeds"]) >= 5 and runs[0]["seeds"] == runs[runs[0]["file_dose"]]["seeds"]
     for run in runs:
         assert set(run["seeds"]) <= set(runs[0]["seeds"]) and len(run["seeds"]) >= 3
-        assert {np.shape(run[part]) for part in PARTS} == {(len(run["seeds"]), len(runs[0]["train"][0]))}
-        assert all(0 <= np.min(run[part]) and np.max(run[part]) <= 1 for part in PARTS)
+        curves = [module.by_epoch(program, run["dose"], part) for part in PARTS]
+        assert {curve.shape for curve in curves} == {(len(runs[0]["train"][0]), len(run["seeds"]))}
+        assert all(0 <= curve.min() and curve.max() <= 1 for curve in curves)
 
 
 def test_a_program_without_a_mistake_has_no_dose():

@@ -53,7 +53,7 @@ DOSES: dict[str, tuple[str, str, list[tuple[str, Any]]]] = {
         [(f"{100 * d:.0f} % of the answer without softmax", MIXED.format(1 - d, d)) for d in (0.25, 0.5, 0.75)]
         + [("no softmax", AS_IT_IS)],
     ),
-    "02_six_surfaces": (
+    "02_fourteen_surfaces": (
         "pixels divided by 255, not prepared for VGG16",
         "input range",
         [(f"{25 * n} % of the pictures divided by 255", STACK.format(n)) for n in (1, 2, 3)]

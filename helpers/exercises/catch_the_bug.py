@@ -87,7 +87,7 @@ def check_ten_digits(line: Any, repair: Any) -> dict[str, float]:
 
 
 @exercise("prepared as VGG16 was trained; the program reports {reported:.2f}.")
-def check_six_surfaces(line: Any, repair: Any) -> dict[str, float]:
+def check_fourteen_surfaces(line: Any, repair: Any) -> dict[str, float]:
     text = str(repair).replace(" ", "")
     hints = {
         "load_textures": "The pictures that come in are fine: 0 to 255. Follow them from there to the network.",
@@ -95,8 +95,8 @@ def check_six_surfaces(line: Any, repair: Any) -> dict[str, float]:
         "trainable": "Here the base stays frozen on purpose. What do the frozen layers get to see?",
     }
     hint_if("127.5" in text, "-1 to 1 is what MobileNet was trained on. VGG16 has a preparation of its own.")
-    hint_if("return" not in text and line in lines("02_six_surfaces"), "the function has to return the pictures: return ...")
-    return repaired("02_six_surfaces", line, repair, hints, "Which values reach the first convolution?")
+    hint_if("return" not in text and line in lines("02_fourteen_surfaces"), "the function has to return the pictures: return ...")
+    return repaired("02_fourteen_surfaces", line, repair, hints, "Which values reach the first convolution?")
 
 
 @number_exercise(
@@ -173,6 +173,38 @@ def check_right_or_wrong(line: Any, repair: Any) -> dict[str, float]:
     return repaired("08_right_or_wrong", line, repair, hints, "Two passes go over validation. What may differ?")
 
 
+SYMPTOMS = {  # the letter of each symptom, its program, and what is wrong with it in a word
+    "a": ("13_all_at_once", "learning rate"),
+    "b": ("04_two_parts", "overlap"),
+    "c": ("07_one_folder_a_class", "sorted"),
+    "d": ("18_better_than_it_learns", "none"),
+    "e": ("08_right_or_wrong", "order"),
+}
+
+
+def show_symptoms() -> None:
+    """Print what five programs show from outside, at the dose of their files, means over the seeds of the record."""
+    print("   training  reported  true")
+    for letter, (stem, _) in SYMPTOMS.items():
+        runs = {run["dose"]: run for run in load_runs("bugs", program=stem)}
+        run = runs[runs[0]["file_dose"]]
+        ends = np.mean([curve[-1] for curve in run["train"]]), np.mean(run["reported_end"]), np.mean(run["true_end"])
+        print(f"{letter}  " + "".join(f"{end:<10.2f}" for end in ends).rstrip())
+
+
+@exercise("each of the five leaves its own trace in three numbers.")
+def check_symptoms(answers: Any) -> None:
+    words = {letter: word for letter, (_, word) in SYMPTOMS.items()}
+    hints = {
+        "a": "a: not even the training images are learned any more. What destroys a network so thoroughly?",
+        "b": "b: it reports more than is true. Where could validation images be known from?",
+        "c": "c: 0.00 is LESS than guessing. So the right answer is never given: is it a class that training has met?",
+        "d": "d: training alone looks worse than the truth. What is switched on in training only?",
+        "e": "e: the truth is good, and the report is at the level of guessing, as if the labels had been dealt out anew.",
+    }
+    expect_cases(answers, words, tuple(words.values()), hints)
+
+
 @exercise("all layers are trained, in small steps, and the program reports {reported:.2f}.")
 def check_once_more(repairs: Any) -> dict[str, float]:
     stem = "17_once_more"
@@ -208,35 +240,3 @@ def check_better_than_it_learns(line: Any) -> None:
     if number:
         row = rows[int(number) - 1]
         raise NotYet(next((hint for part, hint in hints.items() if part in row), "that line does what it should."))
-
-
-SYMPTOMS = {  # the letter of each symptom, its program, and what is wrong with it in a word
-    "a": ("13_all_at_once", "learning rate"),
-    "b": ("04_two_parts", "overlap"),
-    "c": ("07_one_folder_a_class", "sorted"),
-    "d": ("18_better_than_it_learns", "none"),
-    "e": ("08_right_or_wrong", "order"),
-}
-
-
-def show_symptoms() -> None:
-    """Print what five programs show from outside, at the dose of their files, means over the seeds of the record."""
-    print("   training  reported  true")
-    for letter, (stem, _) in SYMPTOMS.items():
-        runs = {run["dose"]: run for run in load_runs("bugs", program=stem)}
-        run = runs[runs[0]["file_dose"]]
-        ends = np.mean([curve[-1] for curve in run["train"]]), np.mean(run["reported_end"]), np.mean(run["true_end"])
-        print(f"{letter}  " + "".join(f"{end:<10.2f}" for end in ends).rstrip())
-
-
-@exercise("each of the five leaves its own trace in three numbers.")
-def check_symptoms(answers: Any) -> None:
-    words = {letter: word for letter, (_, word) in SYMPTOMS.items()}
-    hints = {
-        "a": "a: not even the training images are learned any more. What destroys a network so thoroughly?",
-        "b": "b: it reports more than is true. Where could validation images be known from?",
-        "c": "c: 0.00 is LESS than guessing. So the right answer is never given: is it a class that training has met?",
-        "d": "d: training alone looks worse than the truth. What is switched on in training only?",
-        "e": "e: the truth is good, and the report is at the level of guessing, as if the labels had been dealt out anew.",
-    }
-    expect_cases(answers, words, tuple(words.values()), hints)

@@ -14,7 +14,7 @@ from helpers.training import load_runs
 
 CURVES = {"train": "training", "reported": "as the program reports it", "true": "true, honest test images"}
 DOSES, SHUFFLED = 5, 12  # the seed of the letters' order, so that a letter says nothing about the mistake
-START = "C", 2
+START = "M", 2
 
 
 @functools.cache
@@ -30,6 +30,12 @@ def lettered() -> dict[str, str]:
     programs = sorted({run["program"] for run in load_runs("bugs")} - {"15_one_file"})
     order = np.random.default_rng(SHUFFLED).permutation(len(programs))
     return {chr(ord("A") + place): programs[number] for place, number in enumerate(order)}
+
+
+def by_epoch(program: str, dose: int, name: str) -> np.ndarray:
+    """Return a curve (epochs, seeds); a run that has stopped early keeps its last value."""
+    longest = max(len(curve) for run in recorded(program) for curve in run[name])
+    return np.transpose([curve + curve[-1:] * (longest - len(curve)) for curve in recorded(program)[dose][name]])
 
 
 def ends(program: str, name: str) -> list[np.ndarray]:
@@ -60,12 +66,10 @@ def bug_explorer() -> Explorer:
 
     def draw(letter: str, dose: int, reveal: bool) -> Drawing:
         program = lettered()[letter]
-        runs = recorded(program)
-        live = view(len(runs[0]["train"][0]))
+        live = view(len(by_epoch(program, 0, "train")))
         lines, bands = live.moving[:5], live.moving[5:10]
-        by_epoch = [np.transpose(runs[dose][name]) for name in CURVES]
-        by_dose = [ends(program, name) for name in ("reported", "true")]
-        for line, band, rows in zip(lines, bands, [*by_epoch, *by_dose], strict=True):
+        shown = [by_epoch(program, dose, name) for name in CURVES] + [ends(program, name) for name in ("reported", "true")]
+        for line, band, rows in zip(lines, bands, shown, strict=True):
             _move(line, band, rows)
         for artist in (lines[2], bands[2], lines[4], bands[4]):
             artist.set_visible(reveal)

@@ -55,7 +55,7 @@ def gather(folder: Path) -> Path:
     pages = "\n".join(f"notebooks/{path.stem}" for path in notebooks)
     first = (ROOT / "README.md").read_text(encoding="utf-8")
     first += CONTENTS.format(caption="Notebooks", pages=pages)
-    first += CONTENTS.format(caption="About", pages="CONTRIBUTING")
+    first += CONTENTS.format(caption="About", pages="CONTRIBUTING\ndocs/SECURITY")
     (folder / "index.md").write_text(first, encoding="utf-8")
     return folder
 
@@ -64,6 +64,8 @@ def static(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return the notebook as it is read without a kernel: films in place of widgets, and a line on how to run it."""
     notebook.cells[0].source += f"\n\n```{{note}}\n{HOW_TO_RUN}\n```"
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../README.md)", "](../index.md)")
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             data.pop(WIDGET_VIEW, None)

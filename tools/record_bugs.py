@@ -3,10 +3,10 @@
     python tools/record_bugs.py [--at-most MINUTES] [--seeds 5]
 
 Main comparison, named before it was run: for each program, the accuracy on untouched test pictures at the end, as it is
-minus its repaired twin, paired over five seeds. Second: what it reports at its end minus that accuracy. A seed changes pictures,
-starts and order. Both learn for the same epochs, which are the same steps, but where batches are left out (06): fewer steps
-are what that costs. Doses in between, three seeds of each, are exploration; dose 0 is the repaired twin, `file_dose` the
-program as it is.
+minus its repaired twin, paired over five seeds. Second: what it reports at its end minus that accuracy. A seed changes
+pictures, starts and order. Both learn for the same epochs, which are the same steps, but where batches are left out (06):
+fewer steps are what that costs. Doses in between, three seeds of each, are exploration, but for the control of 12; dose 0 is
+the repaired twin, `file_dose` the program as it is.
 
 A record has, for each seed, three curves: accuracy in training, as the program reports it, and on the test pictures, after
 each epoch, and the last two at the end. What is in the file already is kept, so an interrupted recording goes on.

@@ -167,6 +167,9 @@ def batch_norm_backbone():
 
 def scales_by_itself():
     base = keras.applications.MobileNetV3Small(input_shape=(SIZE, SIZE, 3), include_top=False, weights=None, alpha=0.35)
+    for layer in base.layers:
+        layer.momentum = 0.0
+    base(PIXELS, training=True)  # as if it had learned
     base.trainable = False
     model = keras.Sequential([keras.Input((SIZE, SIZE, 3)), base, keras.layers.GlobalAveragePooling2D()])
     model.add(keras.layers.Dense(CLASSES, "softmax"))

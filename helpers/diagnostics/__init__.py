@@ -10,7 +10,7 @@ CONTENTS = {
     "data": ["diagnose_augmentation_varies", "diagnose_every_image_seen", "diagnose_splits"],
     "inputs": ["diagnose_head_and_loss", "diagnose_input_range", "diagnose_same_scale"],
     "labels": ["diagnose_class_order", "diagnose_classes", "diagnose_order_kept"],
-    "learning": ["diagnose_learning", "diagnose_saved"],
+    "learning": ["diagnose_learning", "diagnose_pretrained", "diagnose_saved"],
     "model": ["diagnose_batch_norm_still", "diagnose_trainable", "diagnose_weights_moved", "take_snapshot"],
     "result": ["Diagnosis", "report"],
     "together": ["Examination", "diagnose"],

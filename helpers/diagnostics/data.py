@@ -73,6 +73,8 @@ def diagnose_every_image_seen(dataset: Any, *, expected: int, steps: int | None 
     repeated = (steps or not epochs.stages) and distinct < min(count, expected)
     if repeated and {*epochs.hashes(None)[0], *epochs.hashes(None)[0]} - set(shown):
         message = f"{epoch} shows {count} images, but only {distinct} different ones: some twice, others not."
+        if hasattr(dataset, "num_batches") and not steps:  # its own code draws them, other ones in each pass
+            return Diagnosis(name, True, f"{message} Other passes show others, as drawing with replacement does.")
         return Diagnosis(name, False, message, f"dataset.shuffle({expected}).repeat()  # shuffle() before repeat()")
     more = f" ({count - expected} more than expected: some twice)" if count > expected else ""
     return Diagnosis(name, True, f"{epoch} shows {count} images, {expected} were expected{more}.")

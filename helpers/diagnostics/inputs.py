@@ -31,6 +31,7 @@ ACTIVATIONS |= {"BatchNormalization": "linear", "Rescaling": "linear"}
 PASSING = ("InputLayer", "Dropout", "Flatten", "Reshape", "Identity", "Cast", "GlobalAveragePooling2D", "GlobalMaxPooling2D")
 HIDDEN = ("Dense", "Activation", "BatchNormalization", "LayerNormalization", "ReLU")
 NAME = "head and loss"
+IMAGENET = 1000  # outputs of the heads of keras.applications; other heads may wait for classes that are still to come
 
 
 def diagnose_input_range(images: Any, *, backbone: str, limit: int = 256) -> Diagnosis:
@@ -223,7 +224,7 @@ def _label_misfits(labels: np.ndarray | None, ending: _Ending, classes: int | No
         yield f"the labels go from 1 to {highest}, and classes are counted from 0.", "labels = labels - 1"
     if highest >= units:
         yield message, dense.format(highest + 1)
-    if classes is None and labels.size >= 5 * (highest + 1) and highest + 1 != units:  # has met every class
+    if classes is None and labels.size >= 5 * (highest + 1) and highest + 1 < units == IMAGENET:  # the old head
         yield message, f"{dense.format(highest + 1)}  # or, if the others are still to come, check with classes={units}"
 
 

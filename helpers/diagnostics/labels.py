@@ -68,7 +68,8 @@ def diagnose_classes(*, train: Any, validation: Any, steps: int | None = None, l
         return Diagnosis(name, False, f"{message} part are of it: the data are sorted, and were cut without mixing.", MIX)
     full = [labels for labels in batches if len(labels) == len(batches[0])]
     found, wanted = np.mean([len(set(labels.tolist())) for labels in full]), _distinct(learned, len(full[0]))
-    if len(full) > 2 and wanted > 1.5 and found < wanted / 2:
+    in_blocks = np.count_nonzero(np.diff(learned)) < 2 * len(np.unique(learned))  # sorted, not batches of chosen classes
+    if len(full) > 2 and wanted > 1.5 and found < wanted / 2 and (in_blocks or found < 1.5):
         message = (
             f"a batch of {len(full[0])} images has {found:.1f} classes on average, and mixed it would have {wanted:.1f}."
         )

@@ -53,6 +53,7 @@ def diagnose(
     images: int | None = None,
     steps: int | None = None,
     class_names: Any = None,
+    classes: int | None = None,
     validation_labels: Any = None,
     augmented: bool | None = None,
     save: bool | None = None,
@@ -63,7 +64,8 @@ def diagnose(
     `train`, `validation`, `test`: what `fit()` and `evaluate()` are given: datasets, `PyDataset`, or (images, labels).
     `backbone`: the name of a network of `keras.applications`, "vgg16". `snapshot`: `model.get_weights()` before `fit()`.
     `expected`: names of the layers that were meant to be trained. `images`: how many training images there are; `steps`:
-    `steps_per_epoch`. `class_names`: those of each part, {"train": [...], "validation": [...]}. `validation_labels`: what
+    `steps_per_epoch`. `class_names`: those of each part, {"train": [...], "validation": [...]}; datasets that have them need
+    no more. `classes`: how many outputs the head should have, where labels do not tell. `validation_labels`: what
     the answers of `predict(validation)` are compared with. `augmented`, `save`: whether training images change, and
     whether the file should be tried; None: found out (for `save`: tried where a Lambda layer is inside).
     """
@@ -127,8 +129,8 @@ class _Given:
 def _looks(model: keras.Model, given: _Given) -> Iterator[Named]:
     """Yield the name of each diagnosis and how it is made."""
     yield "head and loss", lambda: _head_and_loss(model, given)
-    yield "trainable", lambda: of_model.diagnose_trainable(model, expected=given.expected)
-    yield "weights moved", lambda: of_model.diagnose_weights_moved(model, _snapshot(given), expected=given.expected)
+    yield "trainable", lambda: _trainable(model, given)
+    yield "weights moved", lambda: _moved(model, given)
     yield "batch norm still", lambda: _batch_norm(model, given)
     for part in of_data.PARTS if given.backbone else ():
         yield f"input range of {part}", lambda part=part: _input_range(model, given, part)
@@ -150,19 +152,34 @@ def _looks(model: keras.Model, given: _Given) -> Iterator[Named]:
     )
     yield "labels in order", lambda: _order_kept(given)
     yield "class order", lambda: _class_order(given)
+    if given.backbone:
+        yield "pretrained", lambda: _pretrained(model, given)
     yield "learning", lambda: _learning(model, given)
     yield "saved file", lambda: _saved(model, given)
 
 
+def _trainable(model: keras.Model, given: _Given) -> Diagnosis:
+    if given.expected is None and not model.trainable_weights:
+        message = "nothing can be trained now, as before export; expected=[...] says what should be."
+        return Diagnosis("trainable", True, message)
+    return of_model.diagnose_trainable(model, expected=given.expected)
+
+
+def _moved(model: keras.Model, given: _Given) -> Diagnosis:
+    if given.expected is None and not model.trainable_weights:
+        raise _NotGiven("all is frozen now; expected=[...] says what should have moved")
+    return of_model.diagnose_weights_moved(model, _snapshot(given), expected=given.expected)
+
+
 def _head_and_loss(model: keras.Model, given: _Given) -> Diagnosis:
     """Look at head and loss, with the labels where they are a single array of classes."""
-    images, found, classes = None, None, None
+    images, found, classes = None, None, given.classes
     if given.train is not None:
         try:
             found, cut = labels.raw_labels(given.train, steps=given.steps, limit=given.limit)
             if given.validation is not None and not cut:
                 found = np.concatenate([found, labels.raw_labels(given.validation, limit=given.limit)[0]])
-            classes = getattr(model, "output_shape", (None,))[-1] if cut else None
+            classes = getattr(model, "output_shape", (None,))[-1] if cut and not classes else classes
         except Exception:  # no labels, or no classes: then the head alone is looked at
             found = None
         images = None if getattr(model, "outputs", None) else given.some()[0]
@@ -175,10 +192,14 @@ def _snapshot(given: _Given) -> of_model.Snapshot:
 
 
 def _batch_norm(model: keras.Model, given: _Given) -> Diagnosis:
-    """Look at the batch normalisations that had statistics of their own in the snapshot; new ones have to learn theirs."""
+    """Look at the batch normalisations that had statistics of their own in the snapshot; new ones have to learn theirs.
+
+    Those of the outermost model are of a backbone only if one is named: a network of one's own goes on learning.
+    """
     layers, snapshot = of_model.Layers(model), _snapshot(given)
     before = layers.values_in(snapshot)
-    old = [one for one in layers.norms if before[id(one.moving_mean)].any() or (before[id(one.moving_variance)] != 1).any()]
+    norms = [one for one in layers.norms if given.backbone or one not in model.layers]
+    old = [one for one in norms if before[id(one.moving_mean)].any() or (before[id(one.moving_variance)] != 1).any()]
     if not old:
         raise _NotGiven("no batch normalisation had learned anything before")
     return of_model.diagnose_batch_norm_still(model, snapshot, layers=[one.name for one in old])
@@ -217,6 +238,8 @@ def _order_kept(given: _Given) -> Diagnosis:
 
 
 def _class_order(given: _Given) -> Diagnosis:
+    if given.class_names is None:
+        given.class_names = {part: data for part, data in given.parts().items() if _has_names(data)} or None
     given.need(class_names='give class_names={"train": [...], "validation": [...]}')
     names = list(given.class_names.values() if isinstance(given.class_names, dict) else given.class_names)
     if len(names) < 2 or isinstance(names[0], str):
@@ -225,12 +248,23 @@ def _class_order(given: _Given) -> Diagnosis:
     return min(looks, key=bool)
 
 
+def _has_names(data: Any) -> bool:
+    return any(getattr(data, name, None) is not None for name in ("class_names", "class_indices"))
+
+
 def _learning(model: keras.Model, given: _Given) -> Diagnosis:
     optimizer = getattr(model, "optimizer", None)
     if given.snapshot is None and (optimizer is None or not int(optimizer.iterations)):
         raise _NotGiven("nothing was trained")
+    loss = str(getattr(model.loss, "name", model.loss)).lower()
+    if "binary" in loss and getattr(model, "output_shape", (None,))[-1] != 1:
+        raise _NotGiven("an image may have several classes")
     images, numbers = given.some(most=256)
     return learning.diagnose_learning(model, images, numbers, snapshot=given.snapshot if given.backbone else None)
+
+
+def _pretrained(model: keras.Model, given: _Given) -> Diagnosis:
+    return learning.diagnose_pretrained(model, snapshot=given.snapshot)
 
 
 def _saved(model: keras.Model, given: _Given) -> Diagnosis:

@@ -12,9 +12,9 @@ from helpers.explorers.shell import Drawing, Explorer, Guess, LiveFigure, choice
 from helpers.plots import MARKERS, PALETTE
 from helpers.training import load_runs
 
-CURVES = {"train": "training", "reported": "as the program reports it", "true": "true, honest test images"}
+CURVES = {"train": "training", "reported": "as the program reports it", "true": "true, once it is revealed"}
 DOSES, SHUFFLED = 5, 12  # the seed of the letters' order, so that a letter says nothing about the mistake
-START = "M", 2
+START = "P", 3
 
 
 @functools.cache
@@ -132,7 +132,7 @@ def _figure(epochs: int) -> LiveFigure:
     left.set(ylim=(-0.02, 1.02), xlabel="epoch", ylabel="accuracy, mean and all seeds")
     left.set_xticks(range(1, epochs + 1) if epochs < 13 else range(2, epochs + 1, 2))
     figure.legend(handles=[line for line, _ in drawn[:3]], loc="outside upper left", ncols=3, fontsize=8)
-    right.set(xlabel="dose of the mistake, at the end", xticks=range(DOSES))
+    right.set(xlabel="accuracy at the end, by dose", xticks=range(DOSES))
     lines, bands = zip(*drawn, strict=True)
     return LiveFigure(figure, moving=[*lines, *bands, right.axvline(0, color="black", linewidth=1)])
 

@@ -18,7 +18,7 @@ model.add(keras.layers.Dense(10, activation="softmax", name="head"))
 model.compile(keras.optimizers.Adam(0.03), "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(*train, validation_data=validation, epochs=4, batch_size=20, verbose=0)
 snapshot = model.get_weights()
-base.get_layer("block3_conv3").trainable = True
+model.get_layer("head").trainable = True
 model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", metrics=["accuracy"])
 history = model.fit(*train, validation_data=validation, epochs=4, batch_size=20, verbose=0)
 reported = history.history["val_accuracy"][-1]

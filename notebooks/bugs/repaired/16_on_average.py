@@ -26,7 +26,8 @@ base = keras.Sequential([norm, keras.layers.Dense(64, "relu", name="hidden")], n
 source = keras.Sequential([base, keras.layers.Dense(5, "softmax")])
 source.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
 source.fit(features[~new], labels[~new], epochs=30, verbose=0)
-model = keras.Sequential([keras.Input((512,)), base, keras.layers.Dense(5, "softmax", name="head")])
+image = keras.Input((512,))
+model = keras.Model(image, keras.layers.Dense(5, "softmax", name="head")(base(image, training=False)))
 norm.trainable = False
 snapshot = model.get_weights()
 model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -137,6 +137,16 @@ def test_doses_begin_with_the_twin(stem):
     assert stem not in FOUND or FOUND[stem][0].startswith(name), "the record names the diagnosis that finds it"
 
 
+def test_the_notebook_says_where_each_was_published():
+    notebook = next(path for path in course.NOTEBOOKS if path.stem == "12_catch_the_bug")
+    table = "\n".join(cell.source for cell in course.read(notebook).cells if cell.cell_type == "markdown")
+    rows = dict(re.findall(r"^\| `(\d\d)` \| [^|]+ \| ([^|]+) \|$", table, re.MULTILINE))
+    assert [stem[:2] for stem in bugs.PROGRAMS] == list(rows)
+    for stem in bugs.PROGRAMS:
+        place = rows[stem[:2]]
+        assert re.search(r", 20[12]\d\b", place) or len(bugs.mistake(stem)) == 2, f"{stem}: {place}"
+
+
 def test_records_are_of_these_programs():
     runs = json.loads((RUNS_FOLDER / "bugs.json").read_text(encoding="utf-8"))["runs"]
     records = {(one["program"], one["dose"]): one for one in runs}

@@ -173,7 +173,7 @@ def check_a_smaller_step(line: Any, repair: Any) -> dict[str, float]:
     return repaired("12_a_smaller_step", line, repair, hints, "When does Keras read `trainable`?")
 
 
-RECOMPILE = "Keras 3 reads `trainable` in compile() and nowhere else: without a new compile() nothing about it changes."
+RECOMPILE = "fit() lists what is trainable once, in its first call after compile(), and keeps the list. What makes it anew?"
 
 
 @exercise("answers and labels fit together now, and the program reports {reported:.2f}.")

@@ -1,7 +1,8 @@
 """The room in which a learner's code runs: bubblewrap, with no network and nothing of the disk but Python and the course.
 
-Of the project it sees `helpers` and the visible checks, and not the hidden ones, the submissions or the grade book. Its
-folder is a small disk in memory that is gone afterwards. Nothing goes out of it but the messages of the kernel.
+Of the project it sees `helpers`, the visible checks and the weights of VGG16, and not the hidden checks, the submissions or
+the grade book. Its folder is a small disk in memory that is gone afterwards. Nothing goes out of it but the messages of the
+kernel.
 """
 
 import functools
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from traitlets import Dict, Instance
+
+from helpers._machinery.weights import ASSETS
 
 ROOT = Path(__file__).resolve().parents[1]
 LEARNERS = ROOT / ".venv"  # what a learner has, and so neither nbgrader nor what it brings along
@@ -61,6 +64,9 @@ def command(run: Path, files: dict[str, Path]) -> list[str]:
     binds += [("--ro-bind-try", path, path) for path in dict.fromkeys(map(str, (*map(Path.resolve, shown), *shown)))]
     binds += [("--ro-bind", ROOT / "helpers", f"{COURSE}/helpers"), ("--bind", run, run)]
     binds += [("--ro-bind", path, f"{WORK}/{name}") for name, path in files.items()]
+    for asset in ASSETS.values():  # VGG16's weights, which helpers verifies whenever it reads them
+        place = f"/weights/{asset.path.name}"
+        binds += [("--ro-bind-try", asset.path, place), ("--setenv", asset.variable, place)] if asset.path.exists() else []
     binds += [("--setenv", name, value) for name, value in ENVIRONMENT.items()]
     binds += [("--setenv", "PATH", f"{PREFIX}/bin:/usr/bin"), ("--setenv", "JUPYTER_RUNTIME_DIR", run)]
     apart = ["--unshare-all", "--die-with-parent", "--new-session", "--uid", "65534", "--gid", "65534", "--clearenv"]

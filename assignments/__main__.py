@@ -3,6 +3,7 @@
 import argparse
 import datetime
 import functools
+import os
 import sys
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def _add_grade(commands: argparse._SubParsersAction) -> None:
     grade.add_argument("--cell-seconds", type=int, default=60, metavar="N", help="how long a cell or a check may run")
     grade.add_argument("--notebook-seconds", type=int, default=600, metavar="N")
     grade.add_argument("--workers", type=int, default=2, metavar="N", help="how many students at a time")
+    grade.add_argument("--sandbox", metavar="PROGRAM", help="bubblewrap (the default), or podman or docker for containers")
     grade.add_argument("--again", action="store_true", help="also what was graded before and has not changed")
 
 
@@ -47,13 +49,16 @@ def _grade(given: argparse.Namespace) -> int:
     try:
         from assignments import sandbox
 
+        if given.sandbox:
+            os.environ["WORKBOOK_SANDBOX"] = given.sandbox
         sandbox.require()
         from assignments import grading, reporting
     except ModuleNotFoundError as error:
         raise SystemExit(f"{error.name} is missing: `make classroom` installs what a class needs.") from None
     except sandbox.SandboxError as error:
         raise SystemExit(str(error)) from None
-    chosen = {name: value for name, value in vars(given).items() if name not in ("command", "submissions", "roster", "out")}
+    elsewhere = ("command", "submissions", "roster", "out", "sandbox")
+    chosen = {name: value for name, value in vars(given).items() if name not in elsewhere}
     settings = grading.Settings(out=given.out.resolve(), **chosen)
     say = functools.partial(print, flush=True)
     rows = grading.grade(settings, given.submissions, roster=given.roster, say=say)

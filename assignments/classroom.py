@@ -27,13 +27,15 @@ from nbgrader.preprocessors import (
 from traitlets import Float, Unicode
 from traitlets.config import Config
 
-from assignments import building, units
+from assignments import building, sandbox, units
 from assignments.running import CleanOutputs, Rebuild, SandboxedExecute
 
 CONFIG = """# written by `python -m assignments`: nbgrader, set up as the driver sets it up
+import os
 import sys
 from pathlib import Path
 
+os.environ.setdefault("WORKBOOK_SANDBOX", {sandbox!r})
 sys.path.insert(0, {root!r})
 from assignments.classroom import configure
 
@@ -115,7 +117,9 @@ def make_course(course: Path) -> None:
     """Make a course folder that nobody else can read, in which nbgrader's own commands and pages use the sandbox, too."""
     course.mkdir(parents=True, exist_ok=True)
     os.chmod(course, 0o700)
-    (course / "nbgrader_config.py").write_text(CONFIG.format(root=str(units.HERE.parent)), encoding="utf-8")
+    (course / "nbgrader_config.py").write_text(
+        CONFIG.format(root=str(units.HERE.parent), sandbox=sandbox.chosen()), encoding="utf-8"
+    )
     own = str(Path(sys.executable).parent)  # nbgrader asks for the command alembic by its name
     if own not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = own + os.pathsep + os.environ["PATH"]

@@ -44,7 +44,10 @@ class SandboxedExecute(Execute):
             prefix="wb-", ignore_cleanup_errors=True
         ) as room:  # a short name: paths of sockets have 100 letters
             self.room = Path(room)
-            return super().preprocess(nb, resources, *more)
+            try:
+                return super().preprocess(nb, resources, *more)
+            finally:
+                sandbox.end(self.room.parent.name)
 
     def create_kernel_manager(self) -> Any:
         """Return the manager of a kernel that speaks through the sandbox's folder, and not through the network."""

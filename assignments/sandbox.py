@@ -1,10 +1,13 @@
-"""The room in which a learner's code runs: bubblewrap, with no network and nothing of the disk but Python and the course.
+"""The room in which a learner's code runs, with no network and nothing of the disk but Python and the course.
 
-Of the project it sees `helpers` and the visible checks, and not the hidden ones, the submissions or the grade book. Its
-folder is a small disk in memory that is gone afterwards. Nothing goes out of it but the messages of the kernel.
+Of the project it sees `helpers`, the visible checks and the weights of VGG16, and not the hidden checks, the submissions or
+the grade book. Its folder is a small disk in memory that is gone afterwards. Nothing goes out of it but the messages of the
+kernel.
 """
 
 import functools
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,11 +17,16 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from traitlets import Dict, Instance
 
+from assignments import containers
+from helpers._machinery.weights import ASSETS
+
 ROOT = Path(__file__).resolve().parents[1]
 LEARNERS = ROOT / ".venv"  # what a learner has, and so neither nbgrader nor what it brings along
 PREFIX = LEARNERS if (LEARNERS / "bin" / "python").exists() else Path(sys.prefix)
 WORK, COURSE = "/assignment", "/course"  # where the code runs, and where it finds helpers
+DISKS = ("/dev/shm", "/tmp", WORK)  # in memory
 DISK, FILE, MEMORY, PROCESSES = 256_000_000, 64_000_000, 6 << 30, 256
+PROGRAMS = {"bubblewrap": "bwrap", "podman": "podman", "docker": "docker"}
 SYSTEM = ("/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
 ENVIRONMENT = {
     "HOME": "/tmp",
@@ -31,6 +39,12 @@ ENVIRONMENT = {
 }
 REMEDY = "No submission was graded: the code of others does not run on this machine without a sandbox."
 
+ADVICE = {
+    "bubblewrap": "are user namespaces allowed for your account? With --sandbox podman or docker a container does it.",
+    "podman": "does `podman run` work for your account?",
+    "docker": "does the daemon run, and may your account use it?",
+}
+
 
 class SandboxError(RuntimeError):
     """Why there is no sandbox here, in one sentence."""
@@ -39,14 +53,26 @@ class SandboxError(RuntimeError):
 @functools.cache
 def require() -> None:
     """Raise `SandboxError` unless a sandbox can be made here; return nothing."""
-    if not shutil.which("bwrap"):
-        raise SandboxError(f"{REMEDY} Install bubblewrap (Debian and Ubuntu: apt install bubblewrap).")
-    with tempfile.TemporaryDirectory() as run:
+    kind = chosen()
+    if not shutil.which(PROGRAMS[kind]):
+        raise SandboxError(f"{REMEDY} Install {kind} (Debian and Ubuntu: apt install {kind}).")
+    if kind != "bubblewrap":
+        containers.make_image(kind)
+    with tempfile.TemporaryDirectory(prefix="wb-") as run:
         probe = [*command(Path(run), {}), f"{PREFIX}/bin/python", "-c", "import helpers, ipykernel, numpy"]
         answer = subprocess.run(probe, capture_output=True, text=True, timeout=120)
     if answer.returncode:
-        said = (answer.stderr.strip().splitlines() or ["without a word"])[-1]
-        raise SandboxError(f"{REMEDY} bubblewrap cannot make one ({said}): are user namespaces allowed for your account?")
+        lines = answer.stderr.strip().splitlines() or ["without a word"]
+        said = next((line for line in lines if re.search("cannot|error|denied", line, re.IGNORECASE)), lines[-1])
+        raise SandboxError(f"{REMEDY} {kind} cannot make one ({said}): {ADVICE[kind]}")
+
+
+def chosen() -> str:
+    """Return which program makes the sandbox: bubblewrap, or what WORKBOOK_SANDBOX names."""
+    kind = os.environ.get("WORKBOOK_SANDBOX") or "bubblewrap"
+    if kind not in PROGRAMS:
+        raise SandboxError(f"{REMEDY} There is no sandbox {kind!r}: choose {', '.join(PROGRAMS)}.")
+    return kind
 
 
 def command(run: Path, files: dict[str, Path]) -> list[str]:
@@ -54,19 +80,33 @@ def command(run: Path, files: dict[str, Path]) -> list[str]:
 
     `run` is the folder of the kernel's sockets, the only one that both sides write; `files` are readable, by name.
     """
-    shown = [PREFIX, Path(sys.base_prefix)]
-    binds = [("--ro-bind", "/usr", "/usr"), *(("--ro-bind-try", path, path) for path in SYSTEM)]
-    binds += [("--proc", "/proc"), ("--dev", "/dev")]
-    binds += [("--size", DISK, "--tmpfs", folder) for folder in ("/dev/shm", "/tmp", WORK)]
-    binds += [("--ro-bind-try", path, path) for path in dict.fromkeys(map(str, (*map(Path.resolve, shown), *shown)))]
-    binds += [("--ro-bind", ROOT / "helpers", f"{COURSE}/helpers"), ("--bind", run, run)]
-    binds += [("--ro-bind", path, f"{WORK}/{name}") for name, path in files.items()]
-    binds += [("--setenv", name, value) for name, value in ENVIRONMENT.items()]
-    binds += [("--setenv", "PATH", f"{PREFIX}/bin:/usr/bin"), ("--setenv", "JUPYTER_RUNTIME_DIR", run)]
+    weights = {asset.variable: asset.path for asset in ASSETS.values() if asset.path.exists()}  # verified at every load
+    pythons = [PREFIX, Path(sys.base_prefix)]
+    parts = map(Path, ("/usr", *SYSTEM, *map(Path.resolve, pythons), *pythons))
+    shown = {str(path): path for path in parts if path.exists()}
+    shown |= {f"/weights/{path.name}": path for path in weights.values()} | {f"{COURSE}/helpers": ROOT / "helpers"}
+    shown |= {f"{WORK}/{name}": path for name, path in files.items()}
+    environment = ENVIRONMENT | {"PATH": f"{PREFIX}/bin:/usr/bin", "JUPYTER_RUNTIME_DIR": str(run)}
+    environment |= {variable: f"/weights/{path.name}" for variable, path in weights.items()}
+    make = _bubblewrap if chosen() == "bubblewrap" else functools.partial(containers.command, chosen())
+    return [*make(run, shown, environment), "prlimit", f"--as={MEMORY}", f"--fsize={FILE}", "--core=0"]
+
+
+def _bubblewrap(run: Path, shown: dict[str, Path], environment: dict[str, str]) -> list[str]:
+    binds = [("--size", DISK, "--tmpfs", folder) for folder in DISKS]
+    binds = [("--proc", "/proc"), ("--dev", "/dev"), *binds]
+    binds += [("--ro-bind", path, place) for place, path in shown.items()] + [("--bind", run, run)]
+    binds += [("--setenv", name, value) for name, value in environment.items()]
     apart = ["--unshare-all", "--die-with-parent", "--new-session", "--uid", "65534", "--gid", "65534", "--clearenv"]
-    limits = [f"--as={MEMORY}", f"--nproc={PROCESSES}", f"--fsize={FILE}", "--core=0"]
+    closed = ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
     inside = [str(part) for bind in binds for part in bind]
-    return ["bwrap", *apart, *inside, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK, "prlimit", *limits]
+    return ["bwrap", *apart, *inside, *closed, "prlimit", f"--nproc={PROCESSES}"]
+
+
+def end(room: str) -> None:
+    """End the containers of a room that may have outlived the process that started them; bubblewrap leaves none."""
+    if chosen() != "bubblewrap":
+        containers.end(chosen(), room)
 
 
 class Kernels(KernelSpecManager):

@@ -1,5 +1,7 @@
 """The units: what is made of each text, and what its checks say of right and wrong answers. Nothing here needs nbgrader."""
 
+import ast
+import functools
 import re
 import tomllib
 import zipfile
@@ -17,18 +19,21 @@ WRONG = {unit: tomllib.loads((units.HERE / "wrong_answers" / f"{unit}.toml").rea
 ROWS = [(unit, task, row) for unit in UNITS for task, rows in WRONG[unit].items() for row in rows]
 
 
-def names_of(unit, version, answers=()):
-    """Return the names that a notebook defines when it is run with its stubs or its solutions, or other answers."""
+@functools.cache
+def solved(unit):
+    """Return the names that a unit's cells define with its solutions: run once, so that a network is built once."""
     scope = {}
     for cell in units.read_unit(unit):
         if cell.type == "code" and cell.kind in ("", "answer"):
-            source = dict(answers).get(cell.task, version(cell)) if cell.kind else version(cell)
-            exec(source.replace("import checks as check", ""), scope)
+            exec(units.solution(cell).replace("import checks as check", ""), scope)
     return scope
 
 
-def lines(unit, scope, task=""):
-    """Return the points and the line of each check, or of those of one task."""
+def lines(unit, answers, task=""):
+    """Return the points and the line of each check, or of those of one task, with these answers in place of solutions."""
+    scope = dict(solved(unit))
+    for answer in answers:
+        exec(answer, scope)
     return {
         grade_id: (check.points, check.function.line_for(*(scope[name] for name in check.names)))
         for grade_id, check in units.read_checks(unit).items()
@@ -36,18 +41,33 @@ def lines(unit, scope, task=""):
     }
 
 
+def answer_cells(unit):
+    """Return the cells of a unit that a learner fills with code."""
+    return [cell for cell in units.read_unit(unit) if cell.kind == "answer"]
+
+
 @unit_names
 def test_the_solution_gets_full_marks_and_the_stub_none(unit):
-    solved, blank = (lines(unit, names_of(unit, version)) for version in (units.solution, units.stub))
-    assert all(line.startswith("Correct:") for _, line in solved.values()), solved
+    right, blank = lines(unit, []), lines(unit, [units.stub(cell) for cell in answer_cells(unit)])
+    assert all(line.startswith("Correct:") for _, line in right.values()), right
     assert all(line.startswith("Your turn:") for _, line in blank.values()), blank
 
 
 @pytest.mark.parametrize(("unit", "task", "row"), ROWS, ids=lambda one: one if isinstance(one, str) else one["says"][:20])
 def test_a_wrong_answer_gets_its_own_words_and_its_points(unit, task, row):
-    found = lines(unit, names_of(unit, units.solution, {task: row["answer"].strip()}), task)
+    found = lines(unit, [row["answer"].strip()], task)
     assert row["says"] in found[f"{task}-visible"][1]
     assert sum(points for points, line in found.values() if line.startswith("Correct:")) == row["points"], found
+    assert row["points"] < sum(points for points, _ in found.values()), "this answer would be right"
+
+
+@unit_names
+def test_a_check_looks_at_what_its_own_answer_defines(unit):
+    """So nothing but that cell has to be run again for another answer."""
+    trees = {cell.task: ast.parse(units.solution(cell)) for cell in answer_cells(unit)}
+    for grade_id, check in units.read_checks(unit).items():
+        own = {node.name for node in trees[grade_id.rpartition("-")[0]].body if isinstance(node, ast.FunctionDef)}
+        assert set(check.names) <= own, grade_id
 
 
 @unit_names
@@ -55,6 +75,7 @@ def test_every_task_has_what_a_task_needs(unit):
     cells = units.read_unit(unit)
     of_kind = {kind: [cell for cell in cells if cell.kind == kind] for kind in (*units.KINDS, "")}
     tasks = [cell.task for cell in of_kind["answer"]]
+    assert 5 <= len(tasks) <= 6 and 25 <= sum(cell.points for cell in cells) <= 40
     assert tasks == [cell.task for cell in of_kind["visible"]] == [cell.task for cell in of_kind["hint"]]
     assert set(WRONG[unit]) == set(tasks) and all(len(rows) >= 3 for rows in WRONG[unit].values())
     assert all(len({row["says"] for row in rows}) >= 3 for rows in WRONG[unit].values())
@@ -69,11 +90,10 @@ def test_every_task_has_what_a_task_needs(unit):
 @unit_names
 def test_no_answer_can_be_copied_from_a_notebook(unit):
     taught = "\n".join(cell.source for notebook in course.NOTEBOOKS for cell in course.read(notebook).cells)
-    for cell in units.read_unit(unit):
-        if cell.kind == "answer":
-            statements = [line.strip() for line in units.solution(cell).splitlines() if len(line.strip()) > 30]
-            known = sum(line in taught for line in statements)
-            assert known <= len(statements) / 3, cell.task
+    for cell in answer_cells(unit):
+        statements = [line.strip() for line in units.solution(cell).splitlines() if len(line.strip()) > 30]
+        known = sum(line in taught for line in statements)
+        assert known <= len(statements) / 3, cell.task
 
 
 @unit_names
@@ -86,7 +106,7 @@ def test_what_a_learner_gets_holds_no_hidden_check(unit):
 @unit_names
 def test_the_versions_for_ones_own_pace_run(unit, tmp_path):
     """Unsolved it says "Your turn" at every check and goes on; solved, "Correct"; hints and solutions are folded."""
-    tasks = [cell.task for cell in units.read_unit(unit) if cell.kind == "answer"]
+    tasks = [cell.task for cell in answer_cells(unit)]
     for version, start in ((building.self_paced, "Your turn:"), (building.solution, "Correct:")):
         path = building.write(version(unit), tmp_path / version.__name__, unit)
         notebook = nbformat.read(path, as_version=4)

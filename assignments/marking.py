@@ -22,6 +22,7 @@ def serve(course: Path, *more: str, browser: bool = True) -> int:
     command = [sys.executable, "-m", "jupyter_server", "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={course}"]
     command += ["--ServerApp.default_url=/formgrader/gradebook", f"--ServerApp.open_browser={browser}"]
     command += [f"--ServerApp.jpserver_extensions={EXTENSIONS}", "--ServerApp.terminals_enabled=False"]
+    command += [f"--Exchange.root={course}"]  # there is none here, and nbgrader would complain
     command += ["--allow-root"] if os.geteuid() == 0 else []
     shared = os.pathsep.join(str(prefix / "share" / "jupyter") for prefix in enclosure.prefixes())
     try:

@@ -62,7 +62,7 @@ def check_find_preparations(answer: Any) -> None:
     shown = (images, images[..., ::-1], images / 255, images[..., [1, 0, 2]])
     shown = dict(zip(("right", "turned", "scaled", "other"), map(subtract_means, shown), strict=True))
     shown["raw"] = images.astype("float32")
-    features = {name: np.round(first_block(shown[way]), 1) for name, way in told.items()}
+    features = {name: np.round(first_block(shown[way])) for name, way in told.items()}
     expect_cases(call(answer, images, features), told, PREPARATIONS, dict.fromkeys(told, BEYOND))
 
 

@@ -130,7 +130,7 @@ hidden.check_dense_weights(dense_weights)
 # - `"raw"`: nothing was done;
 # - `"other"`: none of these four.
 #
-# Write `find_preparations(images, features)`. `images` is (n, 64, 64, 3), and `features` a dictionary with an array (n, 8) for the name of each colleague. Return a dictionary with one of the five words for each name. (The colleagues kept one decimal, so take numbers as equal that differ by no more than 0.1.)
+# Write `find_preparations(images, features)`. `images` is (n, 64, 64, 3), and `features` a dictionary with an array (n, 8) for the name of each colleague. Return a dictionary with one of the five words for each name. (The colleagues rounded to whole numbers, so take as equal what differs by no more than 1.)
 
 
 # %% answer="find_preparations"
@@ -147,7 +147,7 @@ def find_preparations(images, features):
     found = dict.fromkeys(features, "other")
     for name, theirs in features.items():
         for way, values in ours.items():
-            if np.allclose(values, theirs, rtol=0, atol=0.1):
+            if np.allclose(values, theirs, rtol=0, atol=1):
                 found[name] = way
     return found
     ### END SOLUTION
@@ -157,7 +157,7 @@ def find_preparations(images, features):
 check.check_find_preparations(find_preparations)
 
 # %% [markdown] hint="find_preparations"
-# Prepare the pictures in each of the four ways, and give them to `extract_features` with `preprocess=None` and `layers="block1_pool"`. Of the 64 columns take the first eight. `np.allclose(one, other, rtol=0, atol=0.1)` says whether two arrays differ by no more than 0.1.
+# Prepare the pictures in each of the four ways, and give them to `extract_features` with `preprocess=None` and `layers="block1_pool"`. Of the 64 columns take the first eight. `np.allclose(one, other, rtol=0, atol=1)` says whether two arrays differ by no more than 1.
 
 # %% hidden="find_preparations" points=3
 hidden.check_find_preparations(find_preparations)
@@ -200,7 +200,7 @@ hidden.check_choose(choose)
 #
 # Patches of the fourteen materials, in grey, each in a light of its own: brightness and contrast of red, green and blue are drawn by lot. So six colour numbers tell next to nothing here.
 #
-# Write `name_patches(train_images, train_labels, new_images)`. The images are (n, 64, 64, 3), red, green, blue from 0 to 255, with eight training patches of each class. Return the class of each new patch, a number from 0 to 13. The check keeps the classes of the new patches to itself. It wants 0.66 of them right; guessing gets 0.07.
+# Write `name_patches(train_images, train_labels, new_images)`. The images are (n, 64, 64, 3), red, green, blue from 0 to 255, with eight training patches of each class. Return the class of each new patch, a number from 0 to 13. The check keeps the classes of the new patches to itself. It wants 0.55 of them right; guessing gets 0.07.
 #
 # `check.practice(seed)` returns patches like those of the check to try things out: training patches, their labels, new patches, their labels. `name_patches` may take ten seconds.
 

@@ -42,7 +42,7 @@ stop_at_mistakes()
 #
 # A picture of `size` x `size` pixels goes through VGG16 up to the end of block `block`, that is, up to and including its pooling layer. The maps are averaged, if `averaged` is `True`, or flattened, if it is `False`. Behind them stands one dense layer that has an output for each class.
 #
-# Write `head_parameters(size, block, averaged, classes)`: how many weights and biases does this dense layer have? The size may be any number from 32 up. (The last rows of each block in the table of notebook 04 say how many maps there are.)
+# Write `head_parameters(size, block, averaged, classes)`: how many weights and biases does this dense layer have? The size may be any number from 32 up. (How many maps a block has, you see in the table of notebook 04.)
 
 
 # %% answer="head_parameters"

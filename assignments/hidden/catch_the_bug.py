@@ -73,8 +73,8 @@ def check_report(answer: Any) -> dict[str, float]:
 
 @exercise("also where data are few, or coloured, or nearly all of one class.")
 def check_dealt_anew(answer: Any) -> None:
-    random, pair = np.random.default_rng(33), load_digit_pair()
-    textures = load_textures(train_per_class=20, validation_per_class=1, test_per_class=1, image_size=24, seed=3)
+    random, pair = np.random.default_rng(55), load_digit_pair()
+    textures = load_textures(train_per_class=10, validation_per_class=1, test_per_class=1, image_size=16, seed=3)
     surfaces, names = textures.train_images, textures.train_labels
     order = random.permutation(len(pair.mnist_labels))
     images, labels = pair.mnist_images[order], pair.mnist_labels[order]
@@ -83,7 +83,7 @@ def check_dealt_anew(answer: Any) -> None:
     cases = [
         ("", surfaces, names, False),
         ("", surfaces, random.permutation(names), True),
-        ("", surfaces.astype("float32") / 255, np.roll(names, 1), True),
+        ("", surfaces.astype("float32") / 255, np.roll(names, 2), True),
         ("", images[:80], labels[:80], False),
         ("", images[:80], np.roll(labels[:80], 1), True),
         ("", images[:300] * 1000 - 500, halves, False),

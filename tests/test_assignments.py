@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 
 from assignments import building, collecting, reporting, units, wire
 
-UNITS = units.names()
+UNITS, UNIT = units.names(), "mlp_and_backpropagation"  # where one is enough
 unit_names = pytest.mark.parametrize("unit", UNITS)
 WRONG = {unit: tomllib.loads((units.HERE / "wrong_answers" / f"{unit}.toml").read_text(encoding="utf-8")) for unit in UNITS}
 ROWS = [(unit, task, row) for unit in UNITS for task, rows in WRONG[unit].items() for row in rows]
@@ -77,7 +77,7 @@ def test_every_task_has_what_a_task_needs(unit):
     tasks = [cell.task for cell in of_kind["answer"]]
     assert 5 <= len(tasks) <= 6 and 25 <= sum(cell.points for cell in cells) <= 40
     assert tasks == [cell.task for cell in of_kind["visible"]] == [cell.task for cell in of_kind["hint"]]
-    assert set(WRONG[unit]) == set(tasks) and all(len(rows) >= 3 for rows in WRONG[unit].values())
+    assert set(WRONG[unit]) == set(tasks) and all(3 <= len(rows) <= 6 for rows in WRONG[unit].values())
     assert all(len({row["says"] for row in rows}) >= 3 for rows in WRONG[unit].values())
     assert len(of_kind["hidden"]) >= 3 and len(of_kind["essay"]) == 1
     headings = re.findall(r"^## (\d+)\.", "\n".join(cell.source for cell in of_kind[""]), re.MULTILINE)
@@ -122,7 +122,7 @@ def test_the_versions_for_ones_own_pace_run(unit, tmp_path):
 def test_a_bundle_is_the_same_whenever_it_is_made(tmp_path):
     made = []
     for attempt in ("one", "two"):
-        path = building.write(building.self_paced(UNITS[0]), tmp_path / attempt / UNITS[0], UNITS[0])
+        path = building.write(building.self_paced(UNIT), tmp_path / attempt / UNIT, UNIT)
         building.bundle(path.parent, tmp_path / f"{attempt}.zip")
         made.append((tmp_path / f"{attempt}.zip").read_bytes())
     assert made[0] == made[1]
@@ -203,7 +203,7 @@ def test_a_zip_of_moodle_is_unpacked_and_nothing_gets_out_of_its_folder(tmp_path
         for name, content in entries.items():
             archive.writestr(name, content)
     with collecting.opened(tmp_path / "moodle.zip") as folder:
-        found = {one.student: one for one in collecting.find(folder, UNITS[0])}
+        found = {one.student: one for one in collecting.find(folder, UNIT)}
         assert {student: one.name for student, one in found.items()} == {
             "17": "Ada Lovelace",
             "18": "Émilie du Châtelet",
@@ -219,7 +219,7 @@ def test_two_submissions_of_one_student_are_named_and_not_chosen_between(tmp_pat
     for name in ("Ada_17_assignsubmission_file_", "Ada_17_assignsubmission_file_2"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine.ipynb").write_text("{}")
-    [one] = collecting.find(tmp_path, UNITS[0])
+    [one] = collecting.find(tmp_path, UNIT)
     assert one.student == "17" and "two submissions" in one.problem
 
 
@@ -233,7 +233,7 @@ def test_a_table_holds_no_formula():
 
 def given_notebook():
     """Return a notebook as a class gets it, made without nbgrader."""
-    made = building.master(UNITS[0])
+    made = building.master(UNIT)
     for cell in made.cells:
         if not cell.metadata.nbgrader.locked:
             cell.source = units.CODE_STUB
@@ -262,7 +262,7 @@ def test_copied_cells_count_once_and_deleted_checks_come_back():
 def test_a_notebook_that_lost_its_marks_gets_them_back_where_its_cells_are_unchanged():
     notebook, notes = rebuilt(lambda cells: [cell.metadata.clear() for cell in cells])
     checks = [c.source for c in notebook.cells if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("grade")]
-    assert len(checks) == len(units.read_checks(UNITS[0])) and notes == ["cells put back: in_your_own_words"]
+    assert len(checks) == len(units.read_checks(UNIT)) and notes == ["cells put back: in_your_own_words"]
 
 
 def test_points_and_locked_cells_are_ours():

@@ -16,7 +16,7 @@ from helpers.networks import backward, build_mlp
 SEEN, IN_A_MIRROR, UPSIDE_DOWN = [[1, 2, 3], [4, 5, 6]], [[3, 2, 1], [6, 5, 4]], [[4, 5, 6], [1, 2, 3]]
 SIGNS, PARTNER = np.array([0, 2, 3, 1]), np.array([1, 0, -1, 3])  # left, stop, no entry, right
 RATES = [0.02, 0.04, 0.035, 0.03, 0.025, 0.02, 0.015, 0.01, 0.005]
-ALONE, MOST_LOST, WINDOW = 0.7, 0.05, 0.65
+ALONE, MOST_LOST, WINDOW = 0.7, 0.15, 0.65
 
 
 def parts_of(result: Any, count: int, what: str) -> tuple:
@@ -212,7 +212,7 @@ def measure_block5(answer: Any, *, kinds: Any, seed: int) -> dict[str, float]:
     hint_if(not all(sums), "the probabilities of a picture have to add up to 1.")
     alone, end = (float((one.argmax(axis=1) == known).mean()) for one in answers)
     still = abs(as_array(bias, shape=(512,)) - taught_bias()).max() < 1e-7
-    hint_if(alone < ALONE, f"the head alone is right for {alone:.2f}, and {ALONE} is wanted. Is it trained long enough?")
+    hint_if(alone < ALONE, f"the head alone is right for {alone:.2f}, not {ALONE}. Does phase 1 train it, from zero?")
     hint_if(still, "block 5 has not moved: the bias is the one of ImageNet. Was it trainable when you compiled?")
     lost = f"{alone:.2f} with the head alone, and {end:.2f} in the end: block 5 has forgotten what it knew. Smaller steps?"
     hint_if(end < alone - MOST_LOST, lost)
@@ -233,7 +233,7 @@ def measure_window(answer: Any, *, draws: tuple[int, ...]) -> dict[str, float]:
     hint_if(behind < front - 0.2, f"{said}: those from behind are mirrored. Can yours be?")
     hint_if(front < behind - 0.2, f"{said}: the pictures that are not mirrored have to be kept as well.")
     hint_if(right < 0.35, f"{said}: the digits do not stand in the middle, and those that you train on do.")
-    hint_if(right < WINDOW, f"{said}, {right:.2f} of all. {WINDOW:.2f} is wanted: more views, up to three pixels away?")
+    hint_if(right < WINDOW, f"{said}, and {WINDOW:.2f} is wanted. More views, up to three pixels away? Longer training?")
     return {"front": front, "behind": behind, "right": right}
 
 

@@ -176,9 +176,9 @@ hidden.check_two_phases(two_phases)
 #
 # Now with VGG16. `images` are patches of materials, 32 x 32 pixels, four of each class, and `labels` their classes from 0 up. `others` are patches without labels.
 #
-# Write `fine_tune_block5(images, labels, others)`. First train a head alone: the average over all places of block 5, then one softmax layer. After that block 5 learns as well. Blocks 1 to 4 stay frozen, so compute their maps once. Return three things: the probabilities for `others`, shape (n, classes), of the head alone; those in the end; and the bias of "block5_conv1" in the end.
+# Write `fine_tune_block5(images, labels, others)`. In phase 1 a head learns alone: the average over all places of block 5, then one softmax layer that starts at zero. It gets twenty steps of Adam at 0.001, each with all images. In phase 2 block 5 learns together with the head, three epochs in batches of 16, with Adam at a rate of your choice. Blocks 1 to 4 stay frozen, so compute their maps once.
 #
-# The check asks about the other patches. The head alone has to be right for 0.7 of them, block 5 has to have moved, and in the end no more than 0.05 of what the head alone had may be lost. It is quick if the head is trained on features that are ready; a few epochs are enough for block 5.
+# Return three things: the probabilities for `others`, shape (n, classes), after phase 1; those after phase 2; and the bias of "block5_conv1" after phase 2. The check asks about the other patches. After phase 1 you have to be right for 0.7 of them, then block 5 has to move, and in the end no more than 0.15 may be lost.
 
 
 # %% answer="fine_tune_block5"
@@ -188,11 +188,11 @@ def fine_tune_block5(images, labels, others):
     block5, settings = new_block5(), {"loss": "sparse_categorical_crossentropy", "jit_compile": False}
     answers = keras.layers.Dense(len(np.unique(labels)), activation="softmax", kernel_initializer="zeros")
     head = keras.Sequential([keras.layers.GlobalAveragePooling2D(), answers])
-    head.compile(keras.optimizers.Adam(0.01), **settings)
-    head.fit(block5(maps), labels, epochs=30, batch_size=len(labels), verbose=0)
+    head.compile(keras.optimizers.Adam(0.001), **settings)
+    head.fit(block5(maps), labels, epochs=20, batch_size=len(labels), verbose=0)
     alone = head(block5(other_maps))
     model = keras.Sequential([block5, head])
-    model.compile(keras.optimizers.Adam(0.0001), **settings)
+    model.compile(keras.optimizers.Adam(0.00001), **settings)
     model.fit(maps, labels, epochs=3, batch_size=16, verbose=0)
     return alone, model(other_maps), block5.get_layer("block5_conv1").bias
     ### END SOLUTION
@@ -202,7 +202,7 @@ def fine_tune_block5(images, labels, others):
 check.check_fine_tune_block5(fine_tune_block5)
 
 # %% [markdown] hint="fine_tune_block5"
-# `new_block5()(maps)` gives what the head is trained on. Let the head start at zero, and give it a rate of 0.01 and some thirty steps. `keras.Sequential([block5, head])` is the whole; which rate suits weights that are good already?
+# `new_block5()(maps)` gives what the head is trained on in phase 1, and `keras.Sequential([block5, head])` is the whole for phase 2. Compile each of the two before it is trained. Adam's usual rate is 0.001; weights that are good already want a much smaller one.
 
 # %% hidden="fine_tune_block5" points=2
 hidden.check_fine_tune_block5(fine_tune_block5)

@@ -135,9 +135,8 @@ def measure_report(answer: Any, images: np.ndarray, labels: np.ndarray, *, seed:
     own = random.permutation(len(labels))[:400]
     lots = random.integers(10, size=len(own))
     lot = accuracy(answer, images[own], lots, seed)
-    aim = "An honest report is near 0.10 there."
-    hint_if(lot > 0.95, f"it reports {lot:.2f} on labels by lot. {aim} Do you judge on the images that were learned?")
-    hint_if(lot > LOT, f"it still reports {lot:.2f} on labels by lot. {aim} What of the judged images has training seen?")
+    hint = "An honest report is near 0.10 there. Which of the judged images, or of their copies, has training seen?"
+    hint_if(lot > LOT, f"it reports {lot:.2f} on labels by lot. {hint}")
     true = accuracy(answer, images[own], labels[own], seed)
     hint_if(true < LEARNED, f"honest on labels by lot, but {true:.2f} on true ones. Does it learn from true labels?")
     return {"lot": lot, "true": true}

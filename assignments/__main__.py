@@ -72,7 +72,7 @@ def _examples(given: argparse.Namespace) -> int:
 
     for one in examples.write(given.unit, given.out):
         points = "not gradable" if one.points is None else f"{one.points:g} points by the checks"
-        print(f"{one.student}: {points}; {one.about}")
+        print(f"{one.student}{f' ({one.name})' if one.name != one.student else ''}: {points}; {one.about}")
     place = shlex.quote(str(given.out))
     print("{}: {}".format(*examples.ABSENT))
     print("Grade them with\n  .venv-classroom/bin/python -m assignments grade", given.unit, end=" ")

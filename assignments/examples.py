@@ -43,6 +43,11 @@ class Example:
         moodle = re.search(r"_(\d+)_assignsubmission_", self.folder)
         return moodle[1] if moodle else self.folder
 
+    @property
+    def name(self) -> str:
+        """What the student is called."""
+        return self.folder.partition("_")[0]
+
 
 def make_class(unit: str) -> list[Example]:
     """Return the submissions of the class of a unit, without writing them."""
@@ -118,6 +123,6 @@ def write(unit: str, out: Path) -> list[Example]:
         (folder / f"{unit}.ipynb").write_text(text if one.whole else text[: len(text) // 2], encoding="utf-8")
         (folder / "timestamp.txt").write_text(one.submitted, encoding="utf-8")
     with (out / "roster.csv").open("w", encoding="utf-8", newline="") as file:
-        everybody = [(one.student, one.folder.partition("_")[0]) for one in made] + [(ABSENT[0], ABSENT[0])]
+        everybody = [(one.student, one.name) for one in made] + [(ABSENT[0], ABSENT[0])]
         csv.writer(file).writerows([("student", "name"), *everybody])
     return made

@@ -72,7 +72,7 @@ def with_mirror_images(images, labels, partner):
 check.check_with_mirror_images(with_mirror_images)
 
 # %% [markdown] hint="with_mirror_images"
-# `partner[labels]` looks up the partners of all labels at once. The axes of `images` are number, row, column and color: along which of them does a mirror on the wall turn a picture around?
+# `partner[labels]` looks up the partners of all labels at once. The axes of `images` are number, row, column and colour: along which of them does a mirror on the wall turn a picture around?
 
 # %% hidden="with_mirror_images" points=1
 hidden.check_with_mirror_images(with_mirror_images)
@@ -214,7 +214,7 @@ hidden.check_fine_tune_block5(fine_tune_block5)
 #
 # Write `read_window(images, labels, others)`. Pictures are (n, 20, 20), 0 is glass and 1 is paint. Return the digit on each of `others`, shape (n,). Train any classifier you like, on the pictures that are given and on whatever you make of them.
 #
-# A nearest neighbor among the pictures as they are reads 0.20 of them, and 0.65 are wanted.
+# A nearest neighbour among the pictures as they are reads 0.20 of them, and 0.65 are wanted.
 
 
 # %% answer="read_window"
@@ -242,7 +242,7 @@ hidden.check_read_window(read_window)
 # %% [markdown]
 # ## 7. In your own words
 #
-# A colleague wants to tell ten kinds of butterflies apart. "I have 300 photographs, thirty of each kind. I made nine views of each: mirrored, turned, zoomed, and some with other colors. Then I mixed all 3,000 pictures and kept a fifth of them for the test. I put a new head on VGG16 and trained it and block 5 together, with Adam at 0.001. The test says 0.97. But on this summer's photographs it is right for 0.41 only."
+# A colleague wants to tell ten kinds of butterflies apart. "I have 300 photographs, thirty of each kind. I made nine views of each: mirrored, turned, zoomed, and some with other colours. Then I mixed all 3,000 pictures and kept a fifth of them for the test. I put a new head on VGG16 and trained it and block 5 together, with Adam at 0.001. The test says 0.97. But on this summer's photographs it is right for 0.41 only."
 #
 # What happened? Answer in six to twelve sentences: (a) Why does the test say 0.97, and how do you get a number that can be believed? (b) What in the training could have cost accuracy, and what would you do instead? (c) Which of the views would you question, and how do you find out whether views help at all?
 #
@@ -254,5 +254,5 @@ hidden.check_read_window(read_window)
 #
 # (b) A new head is wrong about nearly everything at first, and its large gradients go into block 5. Together with a rate of 0.001 they can ruin what VGG16 has learned from ImageNet. Train the head alone first, on features that are computed once. Then open block 5, compile again, and use a rate of 0.0001 or less. A validation set says which rate, when to stop, and whether block 5 is worth it: if not, keep the head.
 #
-# (c) Other colors: kinds of butterflies often differ in color, so the label may not survive. A mirror image is fair, since butterflies are as good as symmetric. Whether views help is measured by two arms, with views and without, with the same labelled photographs, the same number of steps, and the best learning rate of each chosen on validation; several runs, the difference run by run, and its interval.
+# (c) Other colours: kinds of butterflies often differ in colour, so the label may not survive. A mirror image is fair, since butterflies are as good as symmetric. Whether views help is measured by two arms, with views and without, with the same labelled photographs, the same number of steps, and the best learning rate of each chosen on validation; several runs, the difference run by run, and its interval.
 # ### END SOLUTION

@@ -59,6 +59,7 @@ classroom: setup ## install what a class needs besides, in .venv-classroom
 
 assignments: classroom ## make every version of the assignments, in build/assignments
 	.venv-classroom/bin/python -m assignments build
+	@echo "docs/TEACHING.md says how to go on, with two more commands."
 
 check: setup ## lint, format, imports, house style, lines per room
 	$(VENV) -m ruff check .

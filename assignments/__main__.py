@@ -1,9 +1,10 @@
-"""`python -m assignments build` and `python -m assignments grade`: see `python -m assignments --help`."""
+"""`python -m assignments build`, `examples`, `grade` and `mark`: see `python -m assignments --help`."""
 
 import argparse
 import datetime
 import functools
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -19,9 +20,14 @@ def main(arguments: list[str] | None = None) -> int:
     build = commands.add_parser("build", help="make every version of the units")
     build.add_argument("units", nargs="*", metavar="UNIT", help=f"which ones (default: {', '.join(units.names())})")
     build.add_argument("--out", type=Path, default=BUILT)
+    examples = commands.add_parser("examples", help="make an invented class, to try grading with")
+    examples.add_argument("unit", metavar="UNIT", help=", ".join(units.names()))
+    examples.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder that is not there yet")
     _add_grade(commands)
+    mark = commands.add_parser("mark", help="open the page on which a person marks what waits for one")
+    mark.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder that grade wrote")
     given = parser.parse_args(arguments)
-    return _build(given) if given.command == "build" else _grade(given)
+    return {"build": _build, "examples": _examples, "grade": _grade, "mark": _mark}[given.command](given)
 
 
 def _add_grade(commands: argparse._SubParsersAction) -> None:
@@ -64,6 +70,26 @@ def _grade(given: argparse.Namespace) -> int:
     rows = grading.grade(settings, given.submissions, roster=given.roster, say=say)
     print(reporting.as_text(rows), end="")
     return 0
+
+
+def _examples(given: argparse.Namespace) -> int:
+    from assignments import examples
+
+    for one in examples.write(given.unit, given.out):
+        points = "not gradable" if one.points is None else f"{one.points:g} points by the checks"
+        print(f"{one.student}{f' ({one.name})' if one.name != one.student else ''}: {points}; {one.about}")
+    place = shlex.quote(str(given.out))
+    print("{}: {}".format(*examples.ABSENT))
+    print("Grade them with\n  .venv-classroom/bin/python -m assignments grade", given.unit, end=" ")
+    print(f"--submissions {place}/submissions --roster {place}/roster.csv", end=" ")
+    print(f"--due {examples.DUE} --late 10%-a-day --out {place}/graded")
+    return 0
+
+
+def _mark(given: argparse.Namespace) -> int:
+    from assignments import marking
+
+    return marking.serve(given.out.resolve() / "course")
 
 
 def _build(given: argparse.Namespace) -> int:

@@ -1,5 +1,7 @@
 """The units: what is made of each text, and what its checks say of right and wrong answers. Nothing here needs nbgrader."""
 
+import ast
+import functools
 import re
 import tomllib
 import zipfile
@@ -11,24 +13,27 @@ from nbclient import NotebookClient
 
 from assignments import building, collecting, reporting, units, wire
 
-UNITS = units.names()
+UNITS, UNIT = units.names(), "mlp_and_backpropagation"  # where one is enough
 unit_names = pytest.mark.parametrize("unit", UNITS)
 WRONG = {unit: tomllib.loads((units.HERE / "wrong_answers" / f"{unit}.toml").read_text(encoding="utf-8")) for unit in UNITS}
 ROWS = [(unit, task, row) for unit in UNITS for task, rows in WRONG[unit].items() for row in rows]
 
 
-def names_of(unit, version, answers=()):
-    """Return the names that a notebook defines when it is run with its stubs or its solutions, or other answers."""
+@functools.cache
+def solved(unit):
+    """Return the names that a unit's cells define with its solutions: run once, so that a network is built once."""
     scope = {}
     for cell in units.read_unit(unit):
         if cell.type == "code" and cell.kind in ("", "answer"):
-            source = dict(answers).get(cell.task, version(cell)) if cell.kind else version(cell)
-            exec(source.replace("import checks as check", ""), scope)
+            exec(units.solution(cell).replace("import checks as check", ""), scope)
     return scope
 
 
-def lines(unit, scope, task=""):
-    """Return the points and the line of each check, or of those of one task."""
+def lines(unit, answers, task=""):
+    """Return the points and the line of each check, or of those of one task, with these answers in place of solutions."""
+    scope = dict(solved(unit))
+    for answer in answers:
+        exec(answer, scope)
     return {
         grade_id: (check.points, check.function.line_for(*(scope[name] for name in check.names)))
         for grade_id, check in units.read_checks(unit).items()
@@ -36,18 +41,33 @@ def lines(unit, scope, task=""):
     }
 
 
+def answer_cells(unit):
+    """Return the cells of a unit that a learner fills with code."""
+    return [cell for cell in units.read_unit(unit) if cell.kind == "answer"]
+
+
 @unit_names
 def test_the_solution_gets_full_marks_and_the_stub_none(unit):
-    solved, blank = (lines(unit, names_of(unit, version)) for version in (units.solution, units.stub))
-    assert all(line.startswith("Correct:") for _, line in solved.values()), solved
+    right, blank = lines(unit, []), lines(unit, [units.stub(cell) for cell in answer_cells(unit)])
+    assert all(line.startswith("Correct:") for _, line in right.values()), right
     assert all(line.startswith("Your turn:") for _, line in blank.values()), blank
 
 
 @pytest.mark.parametrize(("unit", "task", "row"), ROWS, ids=lambda one: one if isinstance(one, str) else one["says"][:20])
 def test_a_wrong_answer_gets_its_own_words_and_its_points(unit, task, row):
-    found = lines(unit, names_of(unit, units.solution, {task: row["answer"].strip()}), task)
+    found = lines(unit, [row["answer"].strip()], task)
     assert row["says"] in found[f"{task}-visible"][1]
     assert sum(points for points, line in found.values() if line.startswith("Correct:")) == row["points"], found
+    assert row["points"] < sum(points for points, _ in found.values()), "this answer would be right"
+
+
+@unit_names
+def test_a_check_looks_at_what_its_own_answer_defines(unit):
+    """So nothing but that cell has to be run again for another answer."""
+    trees = {cell.task: ast.parse(units.solution(cell)) for cell in answer_cells(unit)}
+    for grade_id, check in units.read_checks(unit).items():
+        own = {node.name for node in trees[grade_id.rpartition("-")[0]].body if isinstance(node, ast.FunctionDef)}
+        assert set(check.names) <= own, grade_id
 
 
 @unit_names
@@ -55,8 +75,9 @@ def test_every_task_has_what_a_task_needs(unit):
     cells = units.read_unit(unit)
     of_kind = {kind: [cell for cell in cells if cell.kind == kind] for kind in (*units.KINDS, "")}
     tasks = [cell.task for cell in of_kind["answer"]]
+    assert 5 <= len(tasks) <= 6 and 25 <= sum(cell.points for cell in cells) <= 40
     assert tasks == [cell.task for cell in of_kind["visible"]] == [cell.task for cell in of_kind["hint"]]
-    assert set(WRONG[unit]) == set(tasks) and all(len(rows) >= 3 for rows in WRONG[unit].values())
+    assert set(WRONG[unit]) == set(tasks) and all(3 <= len(rows) <= 6 for rows in WRONG[unit].values())
     assert all(len({row["says"] for row in rows}) >= 3 for rows in WRONG[unit].values())
     assert len(of_kind["hidden"]) >= 3 and len(of_kind["essay"]) == 1
     headings = re.findall(r"^## (\d+)\.", "\n".join(cell.source for cell in of_kind[""]), re.MULTILINE)
@@ -69,11 +90,10 @@ def test_every_task_has_what_a_task_needs(unit):
 @unit_names
 def test_no_answer_can_be_copied_from_a_notebook(unit):
     taught = "\n".join(cell.source for notebook in course.NOTEBOOKS for cell in course.read(notebook).cells)
-    for cell in units.read_unit(unit):
-        if cell.kind == "answer":
-            statements = [line.strip() for line in units.solution(cell).splitlines() if len(line.strip()) > 30]
-            known = sum(line in taught for line in statements)
-            assert known <= len(statements) / 3, cell.task
+    for cell in answer_cells(unit):
+        statements = [line.strip() for line in units.solution(cell).splitlines() if len(line.strip()) > 30]
+        known = sum(line in taught for line in statements)
+        assert known <= len(statements) / 3, cell.task
 
 
 @unit_names
@@ -86,7 +106,7 @@ def test_what_a_learner_gets_holds_no_hidden_check(unit):
 @unit_names
 def test_the_versions_for_ones_own_pace_run(unit, tmp_path):
     """Unsolved it says "Your turn" at every check and goes on; solved, "Correct"; hints and solutions are folded."""
-    tasks = [cell.task for cell in units.read_unit(unit) if cell.kind == "answer"]
+    tasks = [cell.task for cell in answer_cells(unit)]
     for version, start in ((building.self_paced, "Your turn:"), (building.solution, "Correct:")):
         path = building.write(version(unit), tmp_path / version.__name__, unit)
         notebook = nbformat.read(path, as_version=4)
@@ -102,7 +122,7 @@ def test_the_versions_for_ones_own_pace_run(unit, tmp_path):
 def test_a_bundle_is_the_same_whenever_it_is_made(tmp_path):
     made = []
     for attempt in ("one", "two"):
-        path = building.write(building.self_paced(UNITS[0]), tmp_path / attempt / UNITS[0], UNITS[0])
+        path = building.write(building.self_paced(UNIT), tmp_path / attempt / UNIT, UNIT)
         building.bundle(path.parent, tmp_path / f"{attempt}.zip")
         made.append((tmp_path / f"{attempt}.zip").read_bytes())
     assert made[0] == made[1]
@@ -183,7 +203,7 @@ def test_a_zip_of_moodle_is_unpacked_and_nothing_gets_out_of_its_folder(tmp_path
         for name, content in entries.items():
             archive.writestr(name, content)
     with collecting.opened(tmp_path / "moodle.zip") as folder:
-        found = {one.student: one for one in collecting.find(folder, UNITS[0])}
+        found = {one.student: one for one in collecting.find(folder, UNIT)}
         assert {student: one.name for student, one in found.items()} == {
             "17": "Ada Lovelace",
             "18": "Émilie du Châtelet",
@@ -199,7 +219,7 @@ def test_two_submissions_of_one_student_are_named_and_not_chosen_between(tmp_pat
     for name in ("Ada_17_assignsubmission_file_", "Ada_17_assignsubmission_file_2"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine.ipynb").write_text("{}")
-    [one] = collecting.find(tmp_path, UNITS[0])
+    [one] = collecting.find(tmp_path, UNIT)
     assert one.student == "17" and "two submissions" in one.problem
 
 
@@ -213,7 +233,7 @@ def test_a_table_holds_no_formula():
 
 def given_notebook():
     """Return a notebook as a class gets it, made without nbgrader."""
-    made = building.master(UNITS[0])
+    made = building.master(UNIT)
     for cell in made.cells:
         if not cell.metadata.nbgrader.locked:
             cell.source = units.CODE_STUB
@@ -242,7 +262,7 @@ def test_copied_cells_count_once_and_deleted_checks_come_back():
 def test_a_notebook_that_lost_its_marks_gets_them_back_where_its_cells_are_unchanged():
     notebook, notes = rebuilt(lambda cells: [cell.metadata.clear() for cell in cells])
     checks = [c.source for c in notebook.cells if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("grade")]
-    assert len(checks) == len(units.read_checks(UNITS[0])) and notes == ["cells put back: in_your_own_words"]
+    assert len(checks) == len(units.read_checks(UNIT)) and notes == ["cells put back: in_your_own_words"]
 
 
 def test_points_and_locked_cells_are_ours():

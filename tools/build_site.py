@@ -27,6 +27,7 @@ FILMS = ROOT / "docs" / "films"
 FILES = ("CONTRIBUTING.md", "LICENSE", "notebooks/fine_tune_my_photographs.py")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 LINK = re.compile(r'href="(\d\d[a-z]?_\w+)\.ipynb"')  # Sphinx turns those of the prose, but not those of an output
+README_TO_INDEX = ("](../README.md)", "](../index.md)")
 CONTENTS = """
 ```{{toctree}}
 :hidden:
@@ -47,6 +48,8 @@ def gather(folder: Path) -> Path:
     for path in notebooks:
         nbformat.write(static(nbformat.read(path, as_version=4)), folder / "notebooks" / path.name)
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("films"))
+    for path in (folder / "docs").glob("*.md"):
+        path.write_text(path.read_text(encoding="utf-8").replace(*README_TO_INDEX), encoding="utf-8")
     shutil.copytree(FILMS, folder / "static" / "films")
     for name in ("film.js", "film.css"):
         shutil.copy(ROOT / "helpers" / "explorers" / name, folder / "static" / name)
@@ -55,7 +58,7 @@ def gather(folder: Path) -> Path:
     pages = "\n".join(f"notebooks/{path.stem}" for path in notebooks)
     first = (ROOT / "README.md").read_text(encoding="utf-8")
     first += CONTENTS.format(caption="Notebooks", pages=pages)
-    first += CONTENTS.format(caption="About", pages="CONTRIBUTING\ndocs/SECURITY")
+    first += CONTENTS.format(caption="About", pages="docs/TEACHING\ndocs/SECURITY\nCONTRIBUTING")
     (folder / "index.md").write_text(first, encoding="utf-8")
     return folder
 
@@ -65,7 +68,7 @@ def static(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     notebook.cells[0].source += f"\n\n```{{note}}\n{HOW_TO_RUN}\n```"
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = cell.source.replace("](../README.md)", "](../index.md)")
+            cell.source = cell.source.replace(*README_TO_INDEX)
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             data.pop(WIDGET_VIEW, None)

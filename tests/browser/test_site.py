@@ -13,7 +13,8 @@ from .axe import grave_violations
 from .conftest import builder
 
 PAPERS = ("https://arxiv.org/abs/", "https://doi.org/")  # what a reference may lead to
-PAGES = ("index.html", *(f"notebooks/{path.stem}.html" for path in course.NOTEBOOKS))
+ABOUT = ("index.html", "docs/TEACHING.html", "docs/SECURITY.html")
+PAGES = (*ABOUT, *(f"notebooks/{path.stem}.html" for path in course.NOTEBOOKS))
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from helpers import load_digit_pair, load_textures
 from helpers.evaluation import paired_interval
 from helpers.exercises.feedback import as_number, call, exercise, hint_if
 
-SOME = 0.12, 0.65  # where half of the labels are random: honest ways of learning report 0.26 to 0.51, the broken one 0.76 to 0.81
+SOME = 0.12, 0.65  # half of the labels random: honest ways of learning report 0.26 to 0.51, the broken one 0.76 to 0.81
 BEYOND = "right for the example of the visible check, but not for another one."
 READS = """
 count = len(base.trainable_weights)

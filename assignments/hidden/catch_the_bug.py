@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from assignments.checks.catch_the_bug import few, judge, listed, measure_reading, measure_report, numbers
+from assignments.checks.catch_the_bug import accuracy, few, judge, listed, measure_reading, measure_report, numbers
 from helpers import load_digit_pair, load_textures
 from helpers.evaluation import paired_interval
 from helpers.exercises.feedback import as_number, call, exercise, hint_if
 
-BEYOND = "right for the example of the visible check, and not for another one."
+SOME = 0.12, 0.65  # half of the labels random: honest ways of learning report 0.26 to 0.51, the broken one 0.76 to 0.81
+BEYOND = "right for the example of the visible check, but not for another one."
 READS = """
 count = len(base.trainable_weights)
 model.compile("adam", "mse")
@@ -50,28 +51,34 @@ def check_report_of_a_perfect_network(answer: Any) -> None:
 
 @exercise("also for other programs.")
 def check_stale_fits(answer: Any) -> None:
-    hint = "a line that only reads `trainable`, or something that is called alike, is taken for a change."
+    hint = "it takes a line that only reads `trainable`, or a name that is like it, for a change."
     hint_if(numbers(call(answer, list(READS))) != [], hint)
     found = numbers(call(answer, list(TWICE)))
-    hint_if(5 not in found, "a change without spaces around the = is missed.")
-    hint_if(13 in found, "a comment is taken for a change.")
+    hint_if(5 not in found, "it misses a change that is written without spaces around the =.")
+    hint_if(13 in found, "it takes a comment for a change.")
     hint_if(found != [5, 15], f"{BEYOND} A program can change and compile more than once.")
 
 
-@exercise("{right:.2f} of mixed images are read, and {alone:.2f} of many that show the same digit.")
+@exercise("it reads {right:.2f} of a mixed pile, and {alone:.2f} where all show the same digit.")
 def check_read_digits(answer: Any) -> dict[str, float]:
     pair = load_digit_pair()
     turned = pair.uci_images[:, ::-1].transpose(0, 2, 1)
     return measure_reading(answer, np.ascontiguousarray(turned), (pair.uci_labels + 5) % 10, same=6, seed=31)
 
 
-@exercise("{lot:.2f} where nobody can know the labels, {true:.2f} where they are true.")
+@exercise("it reports {lot:.2f} on random labels and {true:.2f} on true ones.")
 def check_report(answer: Any) -> dict[str, float]:
-    pair = load_digit_pair()
-    return measure_report(answer, pair.uci_images[:, ::-1].astype("float64"), (9 - pair.uci_labels), seed=32)
+    pair, random = load_digit_pair(), np.random.default_rng(33)
+    images, labels = pair.uci_images[:, ::-1].astype("float64"), 9 - pair.uci_labels
+    found = measure_report(answer, images, labels, seed=32)
+    own = random.permutation(len(labels))[:400]
+    some = np.where(random.random(len(own)) < 0.5, labels[own], random.integers(10, size=len(own)))
+    share = accuracy(answer, images[own], some, 33)
+    hint_if(not SOME[0] < share < SOME[1], "where only some labels are random, it reports what cannot be. Is it measured?")
+    return found
 
 
-@exercise("also where data are few, or coloured, or nearly all of one class.")
+@exercise("also with few images, with colours, and where nearly all are of one class.")
 def check_dealt_anew(answer: Any) -> None:
     random, pair = np.random.default_rng(55), load_digit_pair()
     textures = load_textures(train_per_class=10, validation_per_class=1, test_per_class=1, image_size=16, seed=3)
@@ -106,5 +113,5 @@ def check_worth_repairing(answer: Any) -> None:
         measured = {name: paired_interval(sound[name] - broken[name]) for name in names}
         right = sorted((name for name in names if measured[name][1] > 0), key=lambda name: -measured[name][0])
         found = listed(call(answer, broken, sound))
-        hint_if(set(found) != set(right), "the wrong mistakes are in the list. Run by run, and above zero?")
-        hint_if(list(found) != right, "the right mistakes, in another order.")
+        hint_if(set(found) != set(right), "the list does not hold the right mistakes. Is it run by run, and above zero?")
+        hint_if(list(found) != right, "the right mistakes, in the wrong order.")

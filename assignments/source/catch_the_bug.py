@@ -13,9 +13,9 @@
 #
 # **80 minutes**  |  ← **before:** notebook 12  |  no GPU needed
 #
-# Seven tasks, from small to open. In the first six you write a function: you foretell a number, find lines, repair two programs, write a diagnosis and put mistakes in order. The cell below each function checks it on a small example; give it back its name and its arguments. The last task asks for a bug report in words.
+# Seven tasks, from small to open. In the first six you write a function: you predict a number, find lines, repair two programs, write a diagnosis and rank mistakes by what they cost. Keep the name of each function and its arguments: the cell below calls it on a small example. The last task asks for a bug report in words.
 #
-# All programs here are short, run without an error, and read real handwritten digits. Their mistakes are others than those of the notebook. The seven looks that you know from there will find them.
+# All programs here are short and run without an error. Some of their mistakes are relatives of those in notebook 12, others are new. Its table of seven looks is a good place to start.
 
 # %% [markdown] only="class"
 # **How you are marked.** Each check is worth the points that it names. Hidden checks call the same functions with other data, so an answer that is written for the example alone gets the points of the example alone. A person reads the last task. You can add cells of your own wherever you like; leave the cells with checks where they are.
@@ -32,9 +32,9 @@ from helpers.exercises.feedback import stop_at_mistakes
 stop_at_mistakes()
 
 # %% [markdown]
-# ## 1. Foretell what it reports
+# ## 1. Predict what it reports
 #
-# A network has one sigmoid output: is this digit a seven, yes (1) or no (0)? A colleague counts how many answers are right.
+# A network has one sigmoid output: is this digit a seven, yes (1) or no (0)? This is how a colleague computes the share of right answers.
 
 
 # %%
@@ -44,9 +44,9 @@ def share_of_right_answers(model, images, labels):
 
 
 # %% [markdown]
-# `labels` has the shape (n,), and `predict` gives (n, 1). Nothing stops: NumPy compares all the same. Suppose that the network is **right for every single image**. Write `report_of_a_perfect_network(labels)`: which number does the colleague's function return for these labels, zeros and ones?
+# `labels` is an array of zeros and ones with the shape (n,), and `predict()` gives an array of the shape (n, 1). NumPy compares the two without complaint. Suppose that the network is **right about every single image**. Write `report_of_a_perfect_network(labels)`: it returns the number that the colleague's function would return for these labels.
 #
-# Work it out on paper for the labels 0, 0, 0, 1 before you write anything.
+# Work it out on paper for the labels 0, 0, 0, 1 before you write any code.
 
 
 # %% answer="report_of_a_perfect_network"
@@ -61,7 +61,7 @@ def report_of_a_perfect_network(labels):
 check.check_report_of_a_perfect_network(report_of_a_perfect_network)
 
 # %% [markdown] hint="report_of_a_perfect_network"
-# Which shape has `answers == labels`? Draw it for four images, with the four answers at the left and the four labels on top. How many of its entries are true?
+# What shape does `answers == labels` have? Draw it for four images, with the four answers on the left and the four labels on top. How many of its entries are true?
 
 # %% hidden="report_of_a_perfect_network" points=1
 hidden.check_report_of_a_perfect_network(report_of_a_perfect_network)
@@ -69,7 +69,7 @@ hidden.check_report_of_a_perfect_network(report_of_a_perfect_network)
 # %% [markdown]
 # ## 2. Point at the lines
 #
-# In notebook 12 a base was unfrozen, and training never learned of it. Such a mistake can be seen without running the program. Here is one, as a list of lines.
+# In notebook 12 a base was unfrozen, and training took no notice: `fit()` makes its list of what is trainable in its first call after `compile()`, and keeps it. You can see such a mistake without running the program. Here is one, as a list of lines.
 
 # %%
 example = """
@@ -86,7 +86,9 @@ for number, line in enumerate(example, 1):
     print(number, line)
 
 # %% [markdown]
-# Write `stale_fits(program)`. `program` is such a list of lines, one statement each, with one model. Return a list of numbers, counted from 1: those of all lines that call `.fit(` with something else being trainable than what is written there, because `.trainable` was given a value after the last `.compile(`. It does not matter which value. A line that begins with `#` is a comment, and comments do nothing.
+# Write `stale_fits(program)`. `program` is such a list of lines: one statement in each, one model in all of them. Return the numbers of all lines that call `.fit(` with an old list, because some `.trainable` was given a value since the last `.compile(`. In the example that is line 5 alone. Lines are counted from 1.
+#
+# It does not matter which value was given, or to which layer. A line that begins with `#` is a comment and does nothing. And no program here sets `.trainable` between a `compile()` and the first `fit()` after it, so you need not ask what happens then.
 
 
 # %% answer="stale_fits"
@@ -109,7 +111,7 @@ def stale_fits(program):
 check.check_stale_fits(stale_fits)
 
 # %% [markdown] hint="stale_fits"
-# Go through the lines once, and remember one thing: has something changed that `compile()` does not know yet? Three kinds of lines matter. What does each do to your memory, or to your list? And a line can mention `.trainable` without changing it.
+# Go through the lines once, and remember one thing: has anything changed since the last `compile()`? Three kinds of lines matter. What does each do to your memory, or to your list? And a line can mention `.trainable` without changing it.
 
 # %% hidden="stale_fits" points=2
 hidden.check_stale_fits(stale_fits)
@@ -117,14 +119,14 @@ hidden.check_stale_fits(stale_fits)
 # %% [markdown]
 # ## 3. Read a folder of digits
 #
-# The digits are scans, (n, 8, 8), with values from 0 to 1. They come as a folder gives them, **sorted by class**: first all zeros, then all ones, up to the nines. The network learns from them and then reads new digits, many of one kind or a few mixed ones, as the post brings them.
+# `images` are scans of handwritten digits, (n, 8, 8), with values from 0 to 1. They come the way a folder gives them, **sorted by class**: first all zeros, then all ones, up to the nines. The network learns from them and then reads `new_images`, whatever the post brings: a mixed pile, or many of the same digit.
 
 # %%
 import logging
 
 import keras
 
-logging.getLogger("tensorflow").setLevel("ERROR")  # it warns that functions are traced again and again: they are new
+logging.getLogger("tensorflow").setLevel("ERROR")  # it would warn that every call builds a new network
 
 
 # %%
@@ -141,7 +143,7 @@ def read_digits_with_mistakes(images, labels, new_images, seed):
 
 
 # %% [markdown]
-# Two lines are wrong, and one mistake can hide behind the other. Write `read_digits(images, labels, new_images, seed)`, the same program repaired. It returns one digit for each new image. The check keeps the labels of the new ones to itself.
+# Two lines are wrong, and one mistake can hide behind the other. Write `read_digits(images, labels, new_images, seed)`, the same program with both repaired. It returns one digit for each new image. The check keeps the labels of the new images to itself.
 
 
 # %% answer="read_digits"
@@ -159,6 +161,9 @@ def read_digits(images, labels, new_images, seed):
     ### END SOLUTION
 
 
+# %% [markdown]
+# Here are real digits, for trials of your own. They are not sorted; `np.argsort(digits.uci_labels, kind="stable")` gives the order in which a folder would hold them.
+
 # %%
 digits = load_digit_pair()
 print("images", digits.uci_images.shape, "labels", digits.uci_labels[:12])
@@ -167,7 +172,7 @@ print("images", digits.uci_images.shape, "labels", digits.uci_labels[:12])
 check.check_read_digits(read_digits)
 
 # %% [markdown] hint="read_digits"
-# Which images does `validation_split=0.2` hold back: any, or the last ones of what it is given? And suppose that all new images show the same digit: what is left of it when their own mean is taken away?
+# Which images does `validation_split=0.2` hold back: random ones, or the last ones that it is given? And suppose that all new images show the same digit: what is left of it when you subtract their own mean?
 
 # %% hidden="read_digits" points=2
 hidden.check_read_digits(read_digits)
@@ -175,7 +180,7 @@ hidden.check_read_digits(read_digits)
 # %% [markdown]
 # ## 4. An honest report
 #
-# This program has only a few hundred digits. So it makes three noisy copies of each, trains on three quarters, and reports the accuracy on the rest.
+# This program has only a few hundred digits. So it makes three noisy copies of each, trains on three quarters of all, and reports the accuracy on the rest.
 
 
 # %%
@@ -195,9 +200,9 @@ def report_with_mistake(images, labels, seed):
 
 
 # %% [markdown]
-# No image is in both parts: the noise makes every copy different, to the pixel. Write `report(images, labels, seed)`, repaired. It still learns from noisy copies, and it returns the accuracy as a number.
+# Compared pixel by pixel, no image is in both parts, since every copy has noise of its own. Even so, the number is too good. Write `report(images, labels, seed)`, the same program repaired: it still learns from noisy copies, and it returns the accuracy as a number.
 #
-# How can a check know whether a report is honest? It calls your function twice. Once with the true labels. And once with labels that were drawn by lot, where nobody can know a label that they were not told: an honest report is near 0.10 there.
+# How can a check know whether a report is honest? It calls your function twice: once with the true labels, and once with **random labels**, a digit drawn for each image. Nobody can predict a random label without having seen it, so an honest report is near 0.10 there.
 
 
 # %% answer="report"
@@ -222,19 +227,19 @@ def report(images, labels, seed):
 check.check_report(report)
 
 # %% [markdown] hint="report"
-# Follow one scan and its three copies through the program. On which sides do they end up? Then think of the order of the steps: which should come first, copying or dividing?
+# Follow one scan and its three copies through the program. Which of them are learned from, and which are judged? Then think about the order of the steps: what should come first, copying or dividing?
 
 # %% hidden="report" points=3
 hidden.check_report(report)
 
 # %% [markdown]
-# ## 5. A look that finds labels dealt anew
+# ## 5. Labels that were dealt anew
 #
-# `diagnose` takes labels as they are. But there is a mistake that happens every day: images and labels are shuffled, each in an order of its own, and no label belongs to its image any more.
+# `diagnose` takes the labels as they are, so here is a mistake that it cannot see: images and labels were shuffled separately. It is as if the labels had been collected and dealt out anew, and whether one belongs to its image is now a matter of luck.
 #
-# Write `dealt_anew(images, labels)`, in plain NumPy. Return `True` if the labels seem to have been dealt out anew, and `False` if images that look alike have the same label more often than by chance. `images` is (n, ...) with any shape behind the n and any type of numbers, `labels` are n integers, and n is at most 400.
+# Write `dealt_anew(images, labels)`, in plain NumPy. Return `False` if images that look alike have the same label more often than by chance, and `True` if they do not: then the labels seem to have been dealt anew. `images` is an array (n, ...), with any number of axes after the first and any type of numbers. `labels` are n integers, and n is at most 400.
 #
-# The checks hold sound data and broken data, of several kinds. You have to flag all that is broken and raise no alarm on what is sound. Some data have few classes, or one class that nearly all images belong to.
+# The checks try several kinds of data, sound and broken. Flag everything that is broken, and raise no alarm about what is sound. Some data have two classes only, in some nearly all images belong to one class, and some images are noisy.
 
 
 # %% answer="dealt_anew"
@@ -255,7 +260,7 @@ def dealt_anew(images, labels):
 check.check_dealt_anew(dealt_anew)
 
 # %% [markdown] hint="dealt_anew"
-# Find the nearest other image of each image. How often do the two have the same label? Now you need something to compare with: how often would they, if the labels were dealt at random? You can deal them yourself, many times. (And mind the type: the difference of two `uint8` numbers is never negative.)
+# For each image, find the nearest of the others. How often do the two have the same label? Now you need something to compare that with: how often would they, if the labels were dealt at random? You can deal them yourself, many times. (And mind the type: the difference of two `uint8` numbers is never negative.)
 
 # %% hidden="dealt_anew" points=4
 hidden.check_dealt_anew(dealt_anew)
@@ -263,9 +268,9 @@ hidden.check_dealt_anew(dealt_anew)
 # %% [markdown]
 # ## 6. What to repair first
 #
-# Several programs were recorded with and without their mistake. `broken` and `sound` are dicts from the name of a mistake to the true accuracies of its runs, an array. Run $k$ of both has the same seed, so the same images.
+# Several programs were recorded with and without their mistake. `broken` and `sound` are dicts with the same keys, the names of the mistakes. Each value is an array with the true accuracies of several runs. Run $k$ with the mistake and run $k$ without it have the same seed, and so the same images.
 #
-# Write `worth_repairing(broken, sound)`. Return a list of the names of those mistakes whose cost is told apart from zero: the 95 % interval of the paired differences lies above zero, where a cost is what the repair would gain. The costliest on average comes first.
+# The **cost** of a mistake is the accuracy that its repair gains. Write `worth_repairing(broken, sound)`: it returns a list with the names of the mistakes whose cost, by the 95 % interval of the paired differences, lies above zero. The one with the largest mean cost comes first. (`paired_interval` is imported.)
 
 
 # %% answer="worth_repairing"
@@ -281,7 +286,7 @@ def worth_repairing(broken, sound):
 check.check_worth_repairing(worth_repairing)
 
 # %% [markdown] hint="worth_repairing"
-# `paired_interval` gives the mean of some differences and both ends of their interval. Which two arrays do you subtract, in which order? Which of the three numbers decides whether a name is in the list, and which decides where?
+# `paired_interval` takes the differences and gives three numbers: their mean, and the lower and upper end of the interval. Which two arrays do you subtract, in which order? Which of the three numbers decides whether a name is in the list, and which decides where?
 
 # %% hidden="worth_repairing" points=2
 hidden.check_worth_repairing(worth_repairing)
@@ -289,17 +294,19 @@ hidden.check_worth_repairing(worth_repairing)
 # %% [markdown]
 # ## 7. In your own words
 #
-# Write a bug report on the program of task 4, in five to ten sentences, to the colleague who wrote it. The colleague is proud of the number.
+# Write a bug report on the program of task 4, in five to ten sentences, to the colleague who wrote it and is proud of its number.
 #
-# (a) The symptom and what it costs: what does the program report, what is the network worth, from how many runs, and with which interval? Measure it yourself. (b) The line, the repair, and why nothing gave an alarm, also not `diagnose`. (c) How could one have noticed? Name a look that costs little, and say what it would have shown.
+# - (a) **What it costs.** What does the program report, and what does the repaired one report? Measure it yourself: say how many runs you made, and give the difference with its interval.
+# - (b) **What is wrong.** Name the lines and the repair. Why did nothing give an alarm, not even `diagnose`?
+# - (c) **How to notice it next time.** The check of task 4 used random labels. Describe *another* look that costs little, and say what it shows in this program and in the repaired one.
 #
-# Each of the three parts is worth two points: one for a claim that is right, one for numbers of your own or a reason that follows from the program.
+# Each part is worth two points: one for a claim that is right, one for a number of your own or a reason that follows from the program.
 
 # %% [markdown] essay="bug_report" points=6
 # ### BEGIN SOLUTION
-# (a) Your program reports 1.00. I ran it ten times, each time with 400 other digits, and the repaired one with the same digits and seeds: that reports 0.96. Run by run the difference is 0.045, with a 95 % interval from 0.030 to 0.060, so it is told apart from zero. The network itself is not to blame: it is the number that is too good.
+# (a) Your program reports 1.00. I ran it ten times, each time with 400 other digits, and the repaired one with the same digits and seeds: that one reports 0.96. Run by run the difference is 0.045, with a 95 % interval from 0.030 to 0.060, so it is told apart from zero. The network is not to blame; the number is too good.
 #
-# (b) The lines that make noisy copies and join them stand before the one that draws `order`. So nearly every scan that is judged (98 % of them in one run) has a copy of itself, with other noise, among those that were learned. Divide first, and copy only what is learned. Nothing stopped, because a program cannot know which images come from the same scan, and a good number raises no question. `diagnose` compares pixel by pixel, finds no two equal images, and says that no image is in two parts.
+# (b) The lines that make noisy copies and join them come before the one that draws `order`. So nearly every scan that is judged (98 % of them in one run) has a copy of itself, with other noise, among those that were learned. Divide first, and copy only what is learned. Nothing stopped, because a program cannot know which images come from the same scan, and nobody questions a good number. `diagnose` compares pixel by pixel, finds no two equal images, and says that no image is in two parts.
 #
-# (c) Give it labels that are drawn by lot. Nobody can know them, so 0.10 is all that is honest. Your program reports 0.69 there, on average over ten runs, and the repaired one 0.11. Or keep the number of each scan beside its copies, and give these numbers to the diagnosis instead of images: it would find them in both parts.
+# (c) Carry the number of each scan along with its copies, and look whether a number is in both parts: `np.tile(np.arange(400), 4)`, divided by the same `order`. In your program that holds for 98 % of the judged images, and in the repaired one for none. Or set a hundred digits aside before anything is copied, and judge the network once more on these: where the report says 1.00 and they say 0.96, the report is wrong.
 # ### END SOLUTION

@@ -58,6 +58,7 @@ def _grade(given: argparse.Namespace) -> int:
         if given.sandbox:
             os.environ["WORKBOOK_SANDBOX"] = given.sandbox
         sandbox.require()
+        sandbox.require_weights(given.unit)
         from assignments import grading, reporting
     except ModuleNotFoundError as error:
         raise SystemExit(f"{error.name} is missing: `make classroom` installs what a class needs.") from None

@@ -125,12 +125,16 @@ def make_course(course: Path) -> None:
         os.environ["PATH"] = own + os.pathsep + os.environ["PATH"]
 
 
-def scores(course: Path, unit: str, student: str) -> dict[str, Any]:
-    """Return what the grade book says of a submission: the marks of each cell, the sum, what waits for a person."""
+def scores(course: Path, unit: str, student: str, *, late: str = "none", grace: float = 0) -> dict[str, Any]:
+    """Return what the grade book says of a submission: the marks of each cell, the sum, what waits for a person.
+
+    What being late costs is worked out here, since nbgrader keeps what it was before a person gave marks.
+    """
     with gradebook(course) as book:
         submission = book.find_submission(unit, student)
         grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-        penalty = submission.late_submission_penalty or 0
+        rule = LateRule(rule=late, grace_minutes=grace)
+        penalty = rule.late_submission_penalty(student, submission.score, submission.total_seconds_late or 0) or 0
         return {
             "cells": {grade.name: grade.score for grade in grades},
             "of": {grade.name: grade.max_score for grade in grades},

@@ -253,6 +253,7 @@ def _reason(log: str) -> str:
 def marks(settings: Settings, student: str) -> dict[str, Any] | None:
     """Return what the grade book says of a student, or None when it knows no submission."""
     try:
-        return classroom.scores(settings.course, settings.unit, student)
+        rule = {"late": settings.late, "grace": settings.grace_minutes}
+        return classroom.scores(settings.course, settings.unit, student, **rule)
     except MissingEntry:
         return None

@@ -26,6 +26,7 @@ PREFIX = LEARNERS if (LEARNERS / "bin" / "python").exists() else Path(sys.prefix
 WORK, COURSE = "/assignment", "/course"  # where the code runs, and where it finds helpers
 DISKS = ("/dev/shm", "/tmp", WORK)  # in memory
 DISK, FILE, MEMORY, PROCESSES = 256_000_000, 64_000_000, 6 << 30, 256
+NO_WEIGHTS = "No submission was graded: VGG16's weights are missing. `.venv/bin/python -m helpers weights` fetches them."
 PROGRAMS = {"bubblewrap": "bwrap", "podman": "podman", "docker": "docker"}
 SYSTEM = ("/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
 ENVIRONMENT = {
@@ -55,7 +56,8 @@ def require() -> None:
     """Raise `SandboxError` unless a sandbox can be made here; return nothing."""
     kind = chosen()
     if not shutil.which(PROGRAMS[kind]):
-        raise SandboxError(f"{REMEDY} Install {kind} (Debian and Ubuntu: apt install {kind}).")
+        package = "docker.io" if kind == "docker" else kind
+        raise SandboxError(f"{REMEDY} Install {kind} (Debian and Ubuntu: apt install {package}).")
     if kind != "bubblewrap":
         containers.make_image(kind)
     with tempfile.TemporaryDirectory(prefix="wb-") as run:
@@ -65,6 +67,13 @@ def require() -> None:
         lines = answer.stderr.strip().splitlines() or ["without a word"]
         said = next((line for line in lines if re.search("cannot|error|denied", line, re.IGNORECASE)), lines[-1])
         raise SandboxError(f"{REMEDY} {kind} cannot make one ({said}): {ADVICE[kind]}")
+
+
+def require_weights(unit: str) -> None:
+    """Raise `SandboxError` if a unit uses VGG16 and its weights are not on this machine: a sandbox cannot fetch them."""
+    source = ROOT / "assignments" / "source" / f"{unit}.py"
+    if "load_vgg16(" in source.read_text(encoding="utf-8") and not ASSETS["imagenet"].path.exists():
+        raise SandboxError(NO_WEIGHTS)
 
 
 def chosen() -> str:

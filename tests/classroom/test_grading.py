@@ -272,6 +272,10 @@ def test_late_work_loses_what_the_rule_says(given, tmp_path):
     assert grade(tmp_path / "in", tmp_path / "out", *rules).returncode == 0
     scores = {name: float(row["score"]) for name, row in report(tmp_path / "out").items()}
     assert scores == {"early": FULL, "in-grace": FULL, "late": pytest.approx(FULL * 0.8)}
+    with sqlite3.connect(tmp_path / "out" / "course" / "gradebook.db") as database:  # what a person gives for the essay
+        database.execute("UPDATE grade SET manual_score = 5, needs_manual_grade = 0 WHERE auto_score IS NULL")
+    assert grade(tmp_path / "in", tmp_path / "out", *rules).returncode == 0
+    assert float(report(tmp_path / "out")["late"]["score"]) == pytest.approx((FULL + 5) * 0.8)
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(given, tmp_path):
@@ -310,6 +314,13 @@ def test_without_a_sandbox_nothing_is_graded_and_a_sentence_says_why(tmp_path):
         assert answer.returncode == 1 and answer.stderr.startswith("No submission was graded"), answer.stderr
         assert len(answer.stderr.strip().splitlines()) == 1
         assert not (tmp_path / "out" / "course").exists()
+
+
+def test_without_its_weights_a_unit_with_vgg16_is_not_graded(tmp_path):
+    empty = os.environ | {"WORKBOOK_CACHE": str(tmp_path)}
+    empty = {name: value for name, value in empty.items() if not name.startswith("WORKBOOK_VGG16")}
+    answer = run("grade", "feature_extraction", "--submissions", tmp_path, "--out", tmp_path / "out", env=empty)
+    assert answer.returncode == 1 and "VGG16's weights are missing" in answer.stderr and not (tmp_path / "out").exists()
 
 
 def test_the_release_fails_and_the_source_passes_when_nbgrader_validates(given, tmp_path):

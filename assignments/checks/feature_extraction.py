@@ -15,7 +15,7 @@ from helpers.exercises.feedback import as_array, as_number, call, exercise, expe
 
 PREPARATIONS = ("right", "turned", "scaled", "raw", "other")
 RATES = (0.01, 1, 100)
-WANTED = 0.55
+WANTED = 0.70  # over thirteen draws block 2 gets 0.57 to 0.67, block 3 0.69 to 0.87, block 4 0.75 to 0.92
 MEASURED = {  # means of eight channels of block1_pool for two pictures, rounded
     "right": [147, 199, 543, 505, 702, 240, 170, 374, 135, 207, 587, 557, 702, 235, 168, 392],
     "turned": [152, 198, 525, 497, 668, 246, 173, 350, 131, 176, 392, 561, 602, 223, 167, 390],
@@ -49,7 +49,7 @@ def as_pair(result: Any) -> tuple[np.ndarray, np.ndarray]:
     return as_array(result[0]), as_array(result[1])
 
 
-@exercise("three features of four are left, on the scale of the training pictures.")
+@exercise("three of the four features are left, on the scale of the training pictures.")
 def check_describe(answer: Any) -> None:
     uneven = np.array([[2, -1], [0, -1]])[..., np.newaxis] * np.array([1, 2, 1, 3]).reshape(4, 1, 1, 1)  # its mean is 0
     first, second = np.array([[1, 10], [3, 30], [5, 0], [1, 40]]), np.array([[0, 2], [0, 6], [7, 8], [1, 0]])
@@ -64,7 +64,7 @@ def check_describe(answer: Any) -> None:
     halves = np.allclose(np.abs(train), 0.7071, atol=1e-3)
     hint_if(halves, "every deviation is too large by the same factor. Take `np.std` as it is.")
     right = [[-1, -1, -1], [1, 1, 1]]
-    expect(train, right, [], "the training pictures have not mean 0 and deviation 1 in each feature.", rtol=0, atol=1e-5)
+    expect(train, right, [], "the training pictures do not have mean 0 and deviation 1 in each feature.", rtol=0, atol=1e-5)
     wrong = [([[1, -1, 1], [-1, 1, -1]], "the new pictures have a scale of their own. Theirs is that of training.")]
     right = [[3, -2, 2], [-1, 2, -2]]
     expect(new, right, wrong, "training is right, and the new pictures are not on its scale.", rtol=0, atol=1e-5)
@@ -77,13 +77,13 @@ def check_dense_weights(answer: Any) -> None:
     kernel, bias = as_pair(call(answer, mean, deviation, coefficients, intercept))
     hint_if(kernel.shape == (3, 2), "the kernel is (3, 2). In Keras it has a row for each feature: (2, 3).")
     wrong = [
-        ([[4, 0, -2], [1, -1, 0]], "the kernel does not know of the deviations."),
-        ([[8, 0, -4], [0.5, -0.5, 0]], "the kernel is multiplied by the deviations, and features are divided by them."),
+        ([[4, 0, -2], [1, -1, 0]], "the kernel ignores the deviations."),
+        ([[8, 0, -4], [0.5, -0.5, 0]], "the kernel is multiplied by the deviations, but features are divided by them."),
     ]
     expect(kernel, [[2, 0, -1], [2, -2, 0]], wrong, "the kernel should be [[2, 0, -1], [2, -2, 0]] here.")
     wrong = [
-        ([1, 0, 3], "the kernel is right, and the bias does not know of the means."),
-        ([-1, 4, 2], "the kernel is right; in the bias the means are added, and they are taken away."),
+        ([1, 0, 3], "the kernel is right, and the bias ignores the means."),
+        ([-1, 4, 2], "the kernel is right; in the bias the means are added, but they have to be subtracted."),
         ([-1, -2, 5], "the kernel is right; in the bias the means are not divided by the deviations."),
     ]
     expect(bias, [3, -4, 4], wrong, "the kernel is right, and the bias should be [3, -4, 4] here.")
@@ -102,7 +102,7 @@ def check_find_preparations(answer: Any) -> None:
     turned = isinstance(found, dict) and set(found) <= set(PREPARATIONS)
     hint_if(turned, "turn the dictionary around: a preparation for each name.")
     none = isinstance(found, dict) and set(map(str, found.values())) == {"other"}
-    hint_if(none, "four of them prepared as in the list. They rounded to whole numbers: allow 1.")
+    hint_if(none, "four of them prepared the pictures as in the list. They rounded to whole numbers: allow 1.")
     wrong = {
         "Ada": "not right for Ada, who divided by 255 before anything else was done.",
         "Ben": "not right for Ben, whose colours came in as blue, green, red: it is the last axis that is turned.",
@@ -114,7 +114,10 @@ def check_find_preparations(answer: Any) -> None:
 
 
 def fold_data(seed: int, *, many: bool) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Return made-up features of four blocks, the labels, and the fold of each picture, with whole photographs in a fold."""
+    """Return made-up features of five blocks, the labels, and the fold of each picture, with whole photographs in a fold.
+
+    Of forty numbers of block 5, ten are loud in each fold and quiet in the others: who fits a scaler on all folds is misled.
+    """
     random, photograph = np.random.default_rng(seed), np.arange(12).repeat(6)
     labels, folds = photograph // 4, photograph % 4
     corners = np.array([[1, 0], [-0.5, 0.87], [-0.5, -0.87]])[labels]
@@ -125,7 +128,9 @@ def fold_data(seed: int, *, many: bool) -> tuple[dict[str, np.ndarray], np.ndarr
     weak = 0.28 * corners @ random.normal(size=(2, 60)) + random.normal(size=(72, 60))
     fair = corners + random.normal(scale=0.75, size=(72, 2))
     last = (weak, fair) if many else (fair, close)
-    return {"block1": noise, "block2": own, "block3": last[0], "block4": last[1]}, labels, folds
+    loud = random.normal(size=(72, 40)) * np.where(folds[:, np.newaxis] == np.arange(40) % 4, 40, 0.05)
+    wild = np.concatenate([corners + random.normal(scale=0.28, size=(72, 2)), loud], axis=1)
+    return {"block1": noise, "block2": own, "block3": last[0], "block4": last[1], "block5": wild}, labels, folds
 
 
 @exercise("block 4 with C = 100, by pictures of photographs that were left out.")
@@ -135,8 +140,10 @@ def check_choose(answer: Any) -> None:
     hint_if(not pair, "two things are wanted: the name of a block, as text, and a C.")
     block, rate = found[0], as_number(found[1])
     hint_if(block == "block1", "block1 knows its training pictures by heart, and no others. Score those that were left out.")
-    hint_if(block == "block2", "block2 knows photographs again, not classes. Leave out a whole fold at a time.")
-    hint_if(block == "block3", "block3 is the better one at a small C. Try every block with every C.")
+    hint_if(block == "block2", "block2 recognises photographs, not classes. Leave out a whole fold at a time.")
+    ahead = "block5 is ahead only where the scaler has seen the fold that is left out. Fit it on the other folds alone."
+    hint_if(block == "block5", ahead)
+    hint_if(block == "block3", "block3 is better at a small C. Try every block with every C.")
     hint_if(block != "block4" or rate not in RATES, f"there is no {block} with C = {rate:g} here.")
     hint_if(rate != 100, f"block4 is right, and C = {rate:g} is not the best for it.")
 
@@ -159,12 +166,14 @@ def in_light(grey: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 @exercise("{right:.2f} of the new patches, and six colour numbers get {six:.2f}.")
 def check_name_patches(answer: Any) -> dict[str, float]:
-    return measure_patches(answer, seed=11)
+    return measure_patches(answer, seed=106)
 
 
 def measure_patches(answer: Any, *, seed: int) -> dict[str, float]:
     """Return the share of new patches that are named rightly, and that of six colour numbers, or raise a hint."""
     train, labels, new, truth = practice(seed, part="test")
+    order = np.random.default_rng(seed).permutation(14)
+    labels, truth = order[labels], order[truth]
     named = as_array(call(answer, train.copy(), labels.copy(), new.copy()))
     scores = "these look like scores of the classes. Return the class that has the largest one."
     hint_if(named.shape == (len(new), 14), scores)
@@ -174,7 +183,7 @@ def measure_patches(answer: Any, *, seed: int) -> dict[str, float]:
     six = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(numbers[0], labels).score(numbers[1], truth)
     right = np.mean(named == truth)
     light = "Colour and brightness are those of the light; look for what it does not change."
-    hint_if(right < six + 0.1, f"{right:.2f} of the new patches, and six colour numbers get {six:.2f}. {light}")
+    hint_if(right < six + 0.05, f"{right:.2f} of the new patches, and six colour numbers get {six:.2f}. {light}")
     chance = "Are the weights those of ImageNet, and which block do you ask?"
-    hint_if(right < WANTED, f"{right:.2f} of the new patches, and {WANTED} is wanted. {chance}")
+    hint_if(right < WANTED, f"{right:.2f} of the new patches, and {WANTED:.2f} is wanted. {chance}")
     return {"right": float(right), "six": six}

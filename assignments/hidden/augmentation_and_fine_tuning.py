@@ -17,7 +17,7 @@ from assignments.checks.augmentation_and_fine_tuning import (
 )
 from helpers.exercises.feedback import as_array, call, exercise, expect, hint_if
 
-BEYOND = "right for the example of the visible check, and not for another one."
+BEYOND = "not right for another example than the one of the visible check."
 
 
 @exercise("also for other signs.")
@@ -61,9 +61,9 @@ def check_two_phases(answer: Any) -> None:
 
 @exercise("{alone:.2f} with the head alone, {end:.2f} in the end, and block 5 has moved.")
 def check_fine_tune_block5(answer: Any) -> dict[str, float]:
-    return measure_block5(answer, kinds=(12, 0, 7, 3, 9, 5, 2, 10, 13, 1), seed=34)
+    return measure_block5(answer, kinds=(12, 0, 7, 3, 9, 5, 2, 10, 13, 1), seed=58213309)
 
 
 @exercise("{front:.2f} from the front, {behind:.2f} from behind, {right:.2f} of all.")
 def check_read_window(answer: Any) -> dict[str, float]:
-    return measure_window(answer, draws=(35, 36))
+    return measure_window(answer, draws=(30511877, 61200943))

@@ -17,7 +17,7 @@ from helpers._machinery.weights import BLOCKS, load_weights
 from helpers.exercises.feedback import as_number, call, exercise, expect, expect_cases, hint_if
 from helpers.vgg16 import subtract_means
 
-BEYOND = "right for the example of the visible check, and not for another one."
+BEYOND = "not right for another example than the one of the visible check."
 
 
 @exercise("also for other sizes and blocks.")
@@ -85,7 +85,7 @@ def check_choose(answer: Any) -> None:
         right = max(pairs, key=lambda pair: score(*pair, features, labels, folds))
         found = call(answer, features, labels, folds)
         wrong = not isinstance(found, list | tuple) or tuple(found) != right
-        hint_if(wrong, f"{BEYOND} Do both block and C come from the folds?")
+        hint_if(wrong, f"{BEYOND} Do block and C come from the folds, and is each scaler fitted without the one left out?")
 
 
 def score(block: str, rate: float, features: dict[str, np.ndarray], labels: np.ndarray, folds: np.ndarray) -> float:
@@ -99,4 +99,4 @@ def score(block: str, rate: float, features: dict[str, np.ndarray], labels: np.n
 
 @exercise("{right:.2f} of the new patches, and six colour numbers get {six:.2f}.")
 def check_name_patches(answer: Any) -> dict[str, float]:
-    return measure_patches(answer, seed=21)
+    return measure_patches(answer, seed=58213309)

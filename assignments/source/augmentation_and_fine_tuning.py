@@ -13,7 +13,7 @@
 #
 # **90 minutes**  |  ← **before:** notebooks 05 and 06  |  no GPU needed
 #
-# Seven tasks, from small to open. In the first six you write a function. The cell below it checks the function on a small example; give it back its name and its arguments. The last task asks for a few sentences.
+# Seven tasks, from small to open. In the first six you write a function. Keep its name and its arguments: the cell below calls it on a small example. The last task asks for a few sentences.
 #
 # Look up whatever you like in the notebooks. Tasks 4 and 5 train with Keras; the other ones need nothing but NumPy and, if you like, scikit-learn.
 
@@ -33,7 +33,7 @@ from helpers.exercises.feedback import stop_at_mistakes
 stop_at_mistakes()
 
 # %% [markdown]
-# Task 5 needs two functions that are given. `block4_maps(images)` shows images of 32 x 32 pixels to a frozen VGG16 and returns the maps of block 4, shape (n, 2, 2, 512). `new_block5()` returns a Keras model from such maps to those of block 5, shape (n, 1, 1, 512), with the weights that ImageNet has taught, new in every call.
+# Task 5 needs two functions that are given. `block4_maps(images)` shows images of 32 x 32 pixels to a frozen VGG16 and returns the maps of block 4, shape (n, 2, 2, 512). `new_block5()` returns a Keras model from such maps to those of block 5, shape (n, 1, 1, 512). Each call builds a new one, with the weights from ImageNet.
 
 # %%
 frozen = []  # VGG16 is loaded when it is first needed
@@ -56,7 +56,7 @@ def new_block5():
 #
 # `images` are road signs, shape (n, height, width, 3), and `labels` their classes. `partner` is an array: `partner[k]` is the class that a sign of class `k` shows when left and right are swapped. It is `k` itself for a sign that looks the same, and -1 where the mirror image is no sign at all.
 #
-# Write `with_mirror_images(images, labels, partner)`. Return images and labels: first all that were given, in their order, then the mirror image of each one that has a partner, in the same order.
+# Write `with_mirror_images(images, labels, partner)`. Return two arrays, images and labels: first all that were given, in their order, then the mirror image of each one that has a partner, in the same order.
 
 
 # %% answer="with_mirror_images"
@@ -135,11 +135,11 @@ hidden.check_split_rows(split_rows)
 # %% [markdown]
 # ## 4. Who may move
 #
-# `layers` is a network, a list of pairs (weights, bias). In Keras its layers are of the kind `Dense`. They are called "block1", "block2" and so on, and the last one is called "head". The blocks have the ReLU and the head the softmax.
+# `layers` is a network, a list of pairs (weights, bias), where the weights have a row for each input. In Keras these are `Dense` layers. They are called "block1", "block2" and so on, and the last one is called "head". The blocks use the ReLU, and the head the softmax.
 #
 # Write `two_phases(layers, images, labels, opened)`. Build this network in Keras and give it these weights. In phase 1 only the head learns: ten steps of `keras.optimizers.SGD(0.5)`, each with all images in one batch. In phase 2 the head goes on learning, together with the blocks whose names are in the list `opened`, and with no other one: ten more steps of the same kind at 0.05, a tenth of the rate. Return two lists of pairs: the weights after phase 1 and those after phase 2.
 #
-# The check computes on its own where every weight has to be in the end.
+# The check works out for itself where every weight has to end up.
 
 
 # %% answer="two_phases"
@@ -178,7 +178,7 @@ hidden.check_two_phases(two_phases)
 #
 # Write `fine_tune_block5(images, labels, others)`. In phase 1 a head learns alone: the average over all places of block 5, then one softmax layer that starts at zero. It gets twenty steps of Adam at 0.001, each with all images. In phase 2 block 5 learns together with the head, three epochs in batches of 16, with Adam at a rate of your choice. Blocks 1 to 4 stay frozen, so compute their maps once.
 #
-# Return three things: the probabilities for `others`, shape (n, classes), after phase 1; those after phase 2; and the bias of "block5_conv1" after phase 2. The check asks about the other patches. After phase 1 you have to be right for 0.7 of them, then block 5 has to move, and in the end no more than 0.15 may be lost.
+# Return three things: the probabilities for `others`, shape (n, classes), after phase 1; those after phase 2; and the bias of "block5_conv1" after phase 2. The check knows the classes of `others`. After phase 1, 0.70 of your answers have to be right. Phase 2 has to move block 5, and may lower this share by no more than 0.15.
 
 
 # %% answer="fine_tune_block5"
@@ -210,11 +210,13 @@ hidden.check_fine_tune_block5(fine_tune_block5)
 # %% [markdown]
 # ## 6. From behind the window
 #
-# A shop has painted its opening hours on the window. You have 200 labelled pictures of such digits, taken in front of the shop with a steady hand, so each digit stands in the middle. The new pictures come from a shaky camera: each digit stands up to three pixels away from the middle, up or down and left or right. And half of the pictures were taken from inside the shop, where all writing is mirrored. The label is always the digit that was painted.
+# A shop has painted its prices on the window, in a code: each of the ten digits stands for one of the ten, and only the shop knows which. You have 200 labelled pictures of painted digits, taken in front of the shop with a steady hand, so each digit stands in the middle. The label is what the digit stands for.
 #
-# Write `read_window(images, labels, others)`. Pictures are (n, 20, 20), 0 is glass and 1 is paint. Return the digit on each of `others`, shape (n,). Train any classifier you like, on the pictures that are given and on whatever you make of them.
+# The new pictures come from a shaky camera: each digit stands up to three pixels away from the middle, up or down and left or right. And half of them were taken from inside the shop, where all writing is mirrored. What a digit stands for is the same from inside.
 #
-# A nearest neighbour among the pictures as they are reads 0.20 of them, and 0.65 are wanted.
+# Write `read_window(images, labels, others)`. Pictures are (n, 20, 20), 0 is glass and 1 is paint. Return what the digit on each of `others` stands for, shape (n,). The code is another one in every check. Train any classifier you like, on the pictures that are given and on whatever you make of them.
+#
+# A nearest neighbour among the pictures as they are reads 0.20 of them, and 0.65 are wanted. Besides, no more than 0.03 of the painted sixes and nines may be taken for one another.
 
 
 # %% answer="read_window"
@@ -246,7 +248,7 @@ hidden.check_read_window(read_window)
 #
 # What happened? Answer in six to twelve sentences: (a) Why does the test say 0.97, and how do you get a number that can be believed? (b) What in the training could have cost accuracy, and what would you do instead? (c) Which of the views would you question, and how do you find out whether views help at all?
 #
-# Each of the three parts is worth two points: one for what is wrong, one for what to do instead or how to measure it.
+# Each part asks two things, and a reasoned answer to each of them is worth one point.
 
 # %% [markdown] essay="in_your_own_words" points=6
 # ### BEGIN SOLUTION
@@ -254,5 +256,5 @@ hidden.check_read_window(read_window)
 #
 # (b) A new head is wrong about nearly everything at first, and its large gradients go into block 5. Together with a rate of 0.001 they can ruin what VGG16 has learned from ImageNet. Train the head alone first, on features that are computed once. Then open block 5, compile again, and use a rate of 0.0001 or less. A validation set says which rate, when to stop, and whether block 5 is worth it: if not, keep the head.
 #
-# (c) Other colours: kinds of butterflies often differ in colour, so the label may not survive. A mirror image is fair, since butterflies are as good as symmetric. Whether views help is measured by two arms, with views and without, with the same labelled photographs, the same number of steps, and the best learning rate of each chosen on validation; several runs, the difference run by run, and its interval.
+# (c) Other colours: kinds of butterflies often differ in colour, so the label may not survive. A mirror image is fair, since butterflies are nearly symmetric. Whether views help is measured by two arms, with views and without, with the same labelled photographs, the same number of steps, and the best learning rate of each chosen on validation; several runs, the difference run by run, and its interval.
 # ### END SOLUTION

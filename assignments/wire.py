@@ -23,6 +23,8 @@ def pack(value: Any) -> Any:
     """Return what JSON can say of a value; of what it cannot, the name of its type."""
     if type(value) in PLAIN:
         return value
+    if isinstance(value, str):  # np.str_, for instance
+        return str(value)
     if value is ...:
         return {"is": "ellipsis"}
     if isinstance(value, list | tuple):

@@ -140,6 +140,8 @@ def test_plain_values_cross_the_wall(value):
 def test_arrays_and_tensors_cross_the_wall():
     import numpy as np
 
+    assert type(wire.unpack(wire.pack(np.str_("block4_pool")))) is str
+
     for array in (np.eye(3)[:, ::2], np.float32(2.5), np.zeros((0, 2), "int8"), np.array([True])):
         back = wire.unpack(wire.json.loads(wire.json.dumps(wire.pack(array))))
         assert back.dtype == array.dtype and back.shape == array.shape and np.array_equal(back, array)

@@ -15,7 +15,7 @@ CONTENTS = {
     "data": "PhotographsMissing clothing_folder draw_labelled held_out load_clothing load_digit_images load_digit_pair "
     "load_mnist_digits load_photographs load_textures load_toy_2d measure_shape photograph_credits split_digit_pair "
     "straighten take_per_class write_image_folders",
-    "folders": "ImageStream load_image_folder",
+    "folders": "ImageStream belonging_together load_image_folder sort_into_parts",
     "vgg16": "CHANNEL_MEANS layer_table load_vgg16 preprocess_vgg16",
     "features": "accuracy_per_draw extract_features label_curve predict_per_draw",
     "networks": "",  # short names, for use as helpers.networks

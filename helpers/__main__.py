@@ -4,7 +4,9 @@ import argparse
 import json
 import os
 import sys
+import zipfile
 from pathlib import Path
+from typing import Any
 
 from helpers._machinery.downloads import AssetError
 
@@ -100,10 +102,19 @@ def predict_all(model: str, photographs: list[str], *, as_json: bool) -> int:
     try:
         answers = predict_photographs(model, photographs)
     except Exception as error:  # Keras has many ways to refuse a file
-        print(f"{model} cannot be used as a classifier: {error}", file=sys.stderr)
+        print(f"{model} cannot be used as a classifier: {why_no_model(Path(model), error)}", file=sys.stderr)
         return 1
     if any(isinstance(answer.get("class"), int) for answer in answers):
         print("This model brings no names of classes; these are the numbers of its outputs, from 0.", file=sys.stderr)
+    try:
+        print_answers(answers, as_json=as_json)
+    except BrokenPipeError:  # the program behind the pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(any("error" in answer for answer in answers))
+
+
+def print_answers(answers: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Return nothing; print one line for each answer, or one list of all, and errors on stderr."""
     if as_json:
         print(json.dumps(answers, indent=1))
     for answer in answers:
@@ -111,7 +122,16 @@ def predict_all(model: str, photographs: list[str], *, as_json: bool) -> int:
             print(answer["error"], file=sys.stderr)
         elif not as_json:
             print("{file}: {class} {probability:.3f}".format(**answer))
-    return int(any("error" in answer for answer in answers))
+    sys.stdout.flush()
+
+
+def why_no_model(path: Path, error: Exception) -> str:
+    """Return in one sentence why Keras refused a file: what it says itself has many lines."""
+    if not path.exists():
+        return "there is no such file."
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        return "it is not what Keras saves, or only a part of it."
+    return " ".join(str(error).split()).partition(". ")[0][:300].rstrip(".") + "."
 
 
 if __name__ == "__main__":

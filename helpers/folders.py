@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.request import url2pathname
 
 import numpy as np
 
@@ -85,7 +87,7 @@ def load_image_folder(
 
     It has `class_names` (in alphabetical order: label i is class_names[i]), `image_size`, `report` (print it first), and
     for each part `train_`, `validation_` and `test_`: `images` (an ImageStream: like an array (n, size, size, 3) uint8,
-    decoded when asked for), `labels` (n,) int64, and `paths`. Pictures are squashed to the square as a whole.
+    decoded when asked for), `labels` (n,) int64, `paths`, `groups` (of look-alikes). Pictures are squashed whole to squares.
 
     Without sub-folders train, validation (val, valid) and test, parts are drawn. The content of a file and `seed` give a
     number from 0 to 1: below `test` it is test, below `test + validation` validation, else train. So nothing enters or
@@ -121,7 +123,55 @@ def load_image_folder(
         loaded[f"{part}_images"] = ImageStream([file.path for file in own], image_size=int(image_size))
         loaded[f"{part}_labels"] = np.array([class_names.index(file.name) for file in own], dtype=np.int64)
         loaded[f"{part}_paths"] = [file.path for file in own]
+        loaded[f"{part}_groups"] = np.array([file.group for file in own], dtype=np.int64)
     return loaded
+
+
+def belonging_together(groups: np.ndarray, names: Sequence[Any]) -> np.ndarray:
+    """Return a group number for each picture, (n,): the same where `groups`, or `names`, or a chain of both links two."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    places: dict[Any, int] = {}
+    named = np.array([places.setdefault(name, len(places)) for name in names], dtype=int)
+    alike = np.unique(groups, return_inverse=True)[1]
+    nodes = 2 * len(named)  # a name is a node, and so is a group of pictures that look alike
+    links = coo_array((np.ones(len(named)), (named, alike + len(named))), shape=(nodes, nodes))
+    return connected_components(links, directed=False)[1][named]
+
+
+def sort_into_parts(source: str | Path, target: str | Path, group_of: Callable[[Path], Any] = str, *, seed: int = 0) -> Path:
+    """Return `target`, a new folder with train, validation and test: copies of the pictures, what belongs together in one.
+
+    Pictures belong together for which `group_of(path)` is the same, and those that look alike. Of each class a fifth of
+    these groups becomes test and a fifth validation, at least one each where there are three groups. Raises ValueError where
+    `target` lies in `source`, and FileExistsError where something is in it.
+    """
+    target, folder = Path(target).expanduser().absolute(), _check_folder(source)
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{shown(target)} lies in the folder that is to be sorted; choose a place beside it.")
+    if target.exists() and any(target.iterdir()):
+        raise FileExistsError(f"{shown(target)} is not empty; choose a new folder.")
+    loaded = load_image_folder(folder, validation=0, test=0)
+    paths = [path for part in PARTS for path in loaded[f"{part}_paths"]]
+    labels, alike = (np.concatenate([loaded[f"{part}_{what}"] for part in PARTS]) for what in ("labels", "groups"))
+    groups = belonging_together(alike, [group_of(path) for path in paths])
+    parts = _drawn_parts(groups, labels, np.random.default_rng(seed))
+    for path, label, group in zip(paths, labels, groups, strict=True):
+        place = target / parts[group] / loaded.class_names[label]
+        place.mkdir(parents=True, exist_ok=True)
+        free = (place / f"{number} {path.name}".removeprefix("0 ") for number in range(len(paths)))
+        shutil.copy2(path, next(file for file in free if not file.exists()))
+    return target
+
+
+def _drawn_parts(groups: np.ndarray, labels: np.ndarray, random: np.random.Generator) -> dict[int, str]:
+    parts: dict[int, str] = {}
+    for label in np.unique(labels):
+        own = [group for group in random.permutation(np.unique(groups[labels == label])) if group not in parts]
+        count = max(round(0.2 * len(own)), len(own) > 2)
+        parts |= {group: PARTS[max(0, 2 - place // count) if count else 0] for place, group in enumerate(own)}
+    return parts
 
 
 def _check_arguments(image_size: int, validation: float, test: float, seed: int) -> dict[str, float]:
@@ -137,14 +187,20 @@ def _check_arguments(image_size: int, validation: float, test: float, seed: int)
 
 
 def _check_folder(path: str | Path) -> Path:
-    """Return the folder that was meant, also where the path was copied with quotes around it; or raise ValueError."""
-    meant = [Path(text).expanduser() for text in (str(path), str(path).strip(" \"'")) if text.strip()]
+    """Return the folder that was meant, also where the path was copied with quotes or file://; or raise ValueError."""
+    meant = [Path(text).expanduser() for text in (str(path), plain_path(str(path))) if text.strip()]
     folder = next((folder for folder in meant if os.path.exists(folder)), None)
     if folder is None:
         raise ValueError(f"there is no folder {str(path)!r}; give the path of a folder with one folder a class.")
     if not folder.is_dir():
         raise ValueError(f"{shown(folder)} is a file; give the folder with one folder a class (unpack an archive first).")
     return folder.absolute()
+
+
+def plain_path(text: str) -> str:
+    """Return the path in what a file browser copied: without quotes and blanks around it, and file:///a%20b as /a b."""
+    text = text.strip(" \t\r\n\"'")
+    return url2pathname(text.removeprefix("file://")) if text.startswith("file:///") else text
 
 
 def _folders(folder: Path) -> list[Path]:

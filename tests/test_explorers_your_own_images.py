@@ -2,6 +2,10 @@
 
 import datetime
 import io
+import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import films
@@ -15,8 +19,10 @@ from helpers.explorers.your_own_images import (
     FolderField,
     UploadField,
     answered,
+    command_for,
     complaint,
     folder_of_copies,
+    listed,
     note_opening,
     practice_folder,
     resized,
@@ -87,6 +93,7 @@ def test_a_wrong_path_gets_one_clear_sentence(tmp_path, path, part):
         _ = field.folder
     field.text.value = ""
     assert field.is_practice, "an empty field falls back"
+    assert "EMPTY" in field.taken and "After a restart" in field.taken and "After a restart" in field.sentence.value
 
 
 def test_what_was_typed_survives_running_the_cell_again(practice):
@@ -108,6 +115,29 @@ def test_a_field_looks_the_same_in_every_stored_notebook(field):
     assert bundle["text/plain"].startswith("[field] ") and "/" not in bundle["text/plain"]
 
 
+def test_a_path_may_be_an_address_of_a_file_browser_and_files_are_named_from_it_on(tmp_path):
+    (tmp_path / "für später" / "a").mkdir(parents=True)
+    field = FolderField((tmp_path / "für später").as_uri())
+    assert field.folder == tmp_path / "für später" and field.taken == "Your folder für später:"
+    paths = [tmp_path / "für später" / "a" / f"{number}.png" for number in range(3)]
+    assert [Path(name) for name in field.inside(paths, [2, 0])] == [Path("a/2.png"), Path("a/0.png")]
+
+
+def test_the_command_is_whole_for_an_own_folder_and_names_no_place_for_the_practice_folder(tmp_path, practice):
+    saved = tmp_path / "my models" / "classifier_1.keras"
+    assert command_for(saved, FolderField(" ")) == "python -m helpers predict classifier_1.keras holiday.jpg"
+    whole = command_for(saved, FolderField(practice))
+    wanted = [sys.executable, "-m", "helpers", "predict", str(saved), "holiday.jpg"]
+    assert whole == subprocess.list2cmdline(wanted) if os.name == "nt" else shlex.split(whole) == wanted
+
+
+def test_a_list_breaks_between_its_items_only():
+    items = [f"class number {number}, 0.{number:02d}" for number in range(40)]
+    lines = listed(items).splitlines()
+    assert max(map(len, lines)) <= 90 and len(lines) > 5 and " ".join(lines) == ", ".join(items)
+    assert all(line.startswith("class number") for line in lines)
+
+
 def uploaded(*names: str) -> tuple[dict, ...]:
     buffer = io.BytesIO()
     Image.new("RGB", (20, 20), "red").save(buffer, "png")
@@ -118,25 +148,29 @@ def uploaded(*names: str) -> tuple[dict, ...]:
 def test_uploaded_photographs_are_named_and_a_broken_one_gets_its_sentence():
     def name_photographs(paths):
         assert all(Image.open(path).size == (20, 20) for path in paths)
-        bad = {"file": paths[1], "error": "it is damaged."}
+        bad = {"file": paths[1], "error": f"{paths[1]} is damaged."}
         return [{"file": paths[0], "class": "cat <b>", "probability": 0.875}, bad]
 
     field = UploadField(name_photographs)
     field.upload.value = uploaded("my cat.png", "broken.png")
     assert "my cat.png: cat &lt;b&gt; (0.88)" in field.sentences.value
-    assert "broken.png: it is damaged." in field.sentences.value
+    assert "<br>broken.png is damaged.<" in field.sentences.value
 
 
 def test_an_uploaded_name_cannot_leave_its_folder_and_an_error_is_shown():
     seen = []
-    field = UploadField(lambda paths: seen.extend(paths) or 1 / 0)
+    field = UploadField(lambda paths: seen.extend(paths) or open(paths[0] / "x"))
     field.upload.value = uploaded("../../out.png")
     assert [path.name for path in seen] == ["out.png"] and not Path(seen[0]).exists()
-    assert "This did not work. ZeroDivisionError" in field.sentences.value
+    assert "This did not work. " in field.sentences.value and str(seen[0].parent) not in field.sentences.value
 
 
 def test_the_film_shows_what_is_drawn(explorer):
-    films.check_film(explorer[0])
+    film = explorer[0].film
+    for number, setting in enumerate(films.settings(explorer[0])):
+        frame = explorer[0].frame(**setting)
+        assert film["sentences"][number] == frame.sentence and "could not be drawn" not in frame.sentence
+        assert np.abs(films.composed(film, number).astype(int) - frame.pixels[..., :3]).mean() < 2
     assert len(explorer[0]._call()) < 1_000_000, "what the site allows"
 
 
@@ -166,7 +200,7 @@ def test_no_answer_at_all_is_said(explorer):
 
 
 def test_every_opening_of_the_test_part_is_counted(tmp_path):
-    log = tmp_path / "opened.txt"
+    log = tmp_path / "new" / "folder" / "opened.txt"
     assert [note_opening(log) for _ in range(3)] == [1, 2, 3]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps, PngImagePlugin, features
 
-from helpers import load_image_folder
+from helpers import belonging_together, load_image_folder, sort_into_parts
 from helpers._machinery.folder_report import FolderFile
 from helpers._machinery.images import group_alike, look_at, read_picture
 from helpers.folders import _deal
@@ -395,6 +395,7 @@ def test_a_path_may_come_with_quotes_and_a_tilde(tmp_path, monkeypatch):
     classes(tmp_path / "my photos", {"a": 2, "b": 2})
     assert load_image_folder(f' "{tmp_path / "my photos"}" ').class_names == ["a", "b"]
     assert load_image_folder("~/my photos").class_names == ["a", "b"]
+    assert load_image_folder((tmp_path / "my photos").as_uri()).class_names == ["a", "b"]
     assert load_image_folder(classes(tmp_path / "ends in a space ", {"c": 1})).class_names == ["c"]
 
 
@@ -549,6 +550,60 @@ def test_the_report_says_which_copies_are_missed(tmp_path):
     assert report.duplicates == []
     [note] = [note for note in report.notes if note.startswith("No two pictures look alike.")]
     assert "not if cropped by 5 % or more, framed or turned" in note
+
+
+def test_pictures_that_look_alike_are_named_and_have_one_group(tmp_path):
+    classes(tmp_path, {"cat": 12, "dog": 9})
+    for number in (1, 2):
+        saved(tmp_path / "cat" / f"again {number}.jpg", Image.open(tmp_path / "cat" / "003.png"), quality=70)
+    loaded = load_image_folder(tmp_path)
+    assert "- Alike: cat/003.png, cat/again 1.jpg, cat/again 2.jpg." in repr(loaded.report).replace(os.sep, "/")
+    groups = {path.name: group for part in PARTS for path, group in grouped(loaded, part) if path.parent.name == "cat"}
+    assert groups["003.png"] == groups["again 1.jpg"] == groups["again 2.jpg"] and len(set(groups.values())) == 12
+
+
+def grouped(loaded, part: str):
+    return zip(loaded[f"{part}_paths"], loaded[f"{part}_groups"], strict=True)
+
+
+def test_no_line_of_a_report_is_so_long_that_a_page_breaks_it(tmp_path):
+    for number in range(30):
+        saved(tmp_path / "cat" / f"a photograph with a long name {number}.jpg", photo(number), format="PNG")
+    text = repr(load_image_folder(tmp_path).report)
+    assert max(map(len, text.splitlines())) <= 96 and "JPEG" not in text and "PNG though the name ends in .jpg: 30" in text
+
+
+def test_what_a_name_or_the_eye_links_belongs_together_also_by_a_chain():
+    groups = belonging_together(np.array([5, 5, 7, 8, 9]), ["a", "b", "b", "c", "d"])
+    assert groups[0] == groups[1] == groups[2] and len(set(groups.tolist())) == 3
+
+
+def test_sorting_into_parts_keeps_together_what_belongs_together(tmp_path):
+    source = classes(tmp_path / "mine", {"bag": 40, "hat": 20, "one": 1, "three": 3})
+    saved(source / "bag" / "copy.jpg", Image.open(source / "bag" / "007.png"), quality=70)
+    (source / "bag" / "deeper").mkdir()
+    (source / "bag" / "030.png").rename(source / "bag" / "deeper" / "000.png")
+
+    def group_of(path):
+        return path.parent.name, path.stem[:2]  # ten to a group
+
+    loaded = load_image_folder(sort_into_parts(source, tmp_path / "sorted"))
+    assert len(loaded.report.sides) == 65 and not loaded.report.skipped
+    counts = {row["class"]: [row[part] for part in PARTS] for row in loaded.report.rows}
+    assert counts["one"] == [1, 0, 0] and counts["three"] == [1, 1, 1] and counts["hat"] == [12, 4, 4]
+    assert not [note for note in loaded.report.notes if note.startswith("On both sides")]
+    again = load_image_folder(sort_into_parts(source, tmp_path / "by tens", group_of))
+    for tens in ("01", "02"):
+        found = [(part, path.stem[:2]) for part in PARTS for path in again[f"{part}_paths"] if path.parent.name == "bag"]
+        assert found.count((found[[name for _, name in found].index(tens)][0], tens)) == 10
+
+
+def test_sorting_never_writes_into_a_folder_that_has_something(tmp_path):
+    source = classes(tmp_path / "mine", {"a": 3, "b": 3})
+    with pytest.raises(ValueError, match="lies in the folder"):
+        sort_into_parts(source, source / "sorted")
+    with pytest.raises(FileExistsError, match="is not empty"):
+        sort_into_parts(source, tmp_path)
 
 
 def test_blank_pictures_are_no_near_duplicates_of_one_another(tmp_path):

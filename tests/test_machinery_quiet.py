@@ -1,5 +1,6 @@
 """The first import of TensorFlow says nothing, in a terminal and in a kernel, and leaves stderr as it was."""
 
+import logging
 import subprocess
 import sys
 
@@ -23,3 +24,9 @@ def test_importing_helpers_imports_neither_tensorflow_nor_numpy():
     slow = ("tensorflow", "keras", "numpy", "sklearn", "matplotlib", "ipywidgets")
     answer = run(f"import helpers, sys; print([name for name in {slow} if name in sys.modules])")
     assert answer.stdout == "[]\n"
+
+
+def test_it_is_not_told_that_tensorflow_traces_again():
+    logger = logging.getLogger("tensorflow")
+    told = [logger.makeRecord("tensorflow", 30, "", 0, text, (), None) for text in ("5 calls triggered retracing", "other")]
+    assert [bool(logger.filter(record)) for record in told] == [False, True]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -228,17 +229,21 @@ def test_a_model_without_names_answers_with_numbers(model, photographs, tmp_path
     assert f"a.png: {answer['class']} {answer['probability']:.3f}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kind", ["missing", "text", "no probabilities", "any size"])
+@pytest.mark.parametrize("kind", ["missing", "text", "a zip", "no probabilities", "any size"])
 def test_a_model_that_is_none_is_one_sentence(kind, photographs, tmp_path, capsys):
     path = tmp_path / "model.keras"
     if kind == "text":
         path.write_text("no model")
+    elif kind == "a zip":
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("notes.txt", "no model")
     elif kind != "missing":
         inputs = keras.Input((48, 48, 3) if kind == "no probabilities" else (None, None, 3))
         keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(inputs))).save(path)
     assert main(["predict", str(path), str(photographs / "a.png")]) == 1
     out, error = capsys.readouterr()
     assert out == "" and f"{path} cannot be used as a classifier" in error and "Traceback" not in error
+    assert error.count("\n") == 1 and error.endswith(".\n") and len(error) < 500
 
 
 def command(*arguments, **environment):
@@ -257,6 +262,15 @@ def test_the_command_answers_in_another_process(file, photographs):
         assert answer.keys() == here.keys() and answer["file"] == here["file"] and answer.get("class") == here.get("class")
         assert np.isclose(answer.get("probability", 0), here.get("probability", 0), atol=1e-5)
     assert run.stderr.decode().splitlines() == [f"{photographs / 'bad.jpg'} is text, not a picture."]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes")
+def test_a_reader_that_has_seen_enough_is_no_error(file, photographs):
+    words = [sys.executable, "-m", "helpers", "predict", str(file), str(photographs / "more")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        run.stdout.close()  # before the first answer
+        error = run.stderr.read()
+    assert run.returncode == 0 and error == b""
 
 
 def test_a_terminal_that_knows_few_letters_gets_all_answers(file, photographs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from helpers._machinery.photographs import PARTS
 
 COPIES = "Copies are found if scaled, compressed again, mirrored or grey; not if cropped by 5 % or more, framed or turned."
 LISTED = 20  # files that the report names for one reason
+WIDTH = 96  # letters in a line: a page breaks longer ones anywhere, also inside of a name
 NO_CLASS = "(no class)"
 
 
@@ -34,7 +36,10 @@ class FolderReport:
         return len(self.sides) + len(self.skipped)
 
     def __repr__(self) -> str:
-        return "\n".join([*self._table(), "", *self._kinds(), *self._not_used(), *self._remarks()])
+        lines = [*self._kinds(), *self._not_used(), *self._remarks()]
+        whole = {"break_long_words": False, "break_on_hyphens": False}
+        wrapped = [textwrap.fill(line, WIDTH, subsequent_indent="  " * line.startswith("-"), **whole) for line in lines]
+        return "\n".join([*self._table(), "", *wrapped])
 
     def _table(self) -> list[str]:
         columns = list(self.rows[0])
@@ -143,10 +148,13 @@ def _notes_on_groups(alike: list[list[FolderFile]]) -> list[str]:
     apart = [group for group in alike if len({file.part for file in group}) > 1]
     mixed = [group for group in alike if len({file.name for file in group}) > 1]
     end = "" if apart else ", and none of them is on two sides"
+    others = [group for group in alike if len({(file.part, file.name) for file in group}) == 1]
     notes = [f"{sum(map(len, alike))} pictures look alike, in {len(alike)} group{'s' * (len(alike) > 1)}{end}. {COPIES}"]
-    for words, groups in (("On both sides of the given split", apart), ("Alike, but of several classes", mixed)):
+    kinds = {"On both sides of the given split": apart, "Alike, but of several classes": mixed, "Alike": others}
+    for words, groups in kinds.items():
         notes += [f"{words}: {_listed(group, with_part=groups is apart)}." for group in groups[:LISTED]]
-        notes += [f"{words}: {len(groups) - LISTED} more groups."] if len(groups) > LISTED else []
+        more = f"{words}: {len(groups) - LISTED} more groups (all are in report.duplicates)."
+        notes += [more] if len(groups) > LISTED else []
     return notes
 
 

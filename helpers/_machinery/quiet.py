@@ -1,5 +1,6 @@
 """TensorFlow imported without the messages that its C++ part writes before any setting for its log is read."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -31,5 +32,6 @@ class _QuietFinder:
 
 
 def silence_tensorflow() -> None:
-    """Make the first import of TensorFlow a silent one."""
+    """Make the first import of TensorFlow a silent one, and leave out that it traces again for data of another shape."""
+    logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in str(record.msg))
     sys.meta_path.insert(0, _QuietFinder)

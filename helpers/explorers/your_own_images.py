@@ -3,8 +3,13 @@
 import datetime
 import functools
 import html
+import os
+import shlex
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +19,15 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageEnhance
 
 from helpers import plots
+from helpers._machinery.images import shown
 from helpers.data import load_textures, write_image_folders
 from helpers.evaluation import paired_interval
 from helpers.explorers.shell import Drawing, Explorer, Guess, LiveFigure, choice
+from helpers.folders import plain_path
 from helpers.plots import MARKERS, PALETTE
 
 THRESHOLDS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
-SHOWN = 10  # pictures that change side
+SHOWN = 6  # pictures that change side
 PRACTICE = {"train_per_class": 16, "validation_per_class": 20, "test_per_class": 12, "image_size": 96}
 
 
@@ -70,9 +77,16 @@ def said(values: Any, sign: str = "") -> str:
 
 def note_opening(log: Path) -> int:
     """Return how often the test part was opened, this time included: one line of `log` each."""
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file:
         file.write(f"opened {datetime.datetime.now():%Y-%m-%d %H:%M}\n")
     return len(log.read_text(encoding="utf-8").splitlines())
+
+
+def listed(items: Iterable[str]) -> str:
+    """Return the items with commas between them, in lines that break between two items and not inside of one."""
+    whole = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.fill(", ".join(item.replace(" ", "\0") for item in items), 90, **whole).replace("\0", " ")
 
 
 def show_pictures(images: np.ndarray, titles: Sequence[str], alt: str) -> None:
@@ -84,7 +98,8 @@ def show_pictures(images: np.ndarray, titles: Sequence[str], alt: str) -> None:
 class FolderField:
     """A field for the path of a folder; left empty, it stands for the practice folder, written when first asked for.
 
-    What was typed is kept as long as the kernel runs, so that running the cell once more does not lose it.
+    What was typed is kept as long as the kernel runs, so that running the cell once more does not lose it. A new kernel
+    knows nothing of it, though the page may still show it.
     """
 
     last = ""
@@ -113,10 +128,20 @@ class FolderField:
             return self._practice
         if wrong := complaint(path := Path(self._typed()).expanduser()):
             raise ValueError(wrong)
-        return path
+        return path.absolute()
+
+    @property
+    def taken(self) -> str:
+        """Which folder is taken, in words; of the learner's own only the name."""
+        empty = "THE FIELD IS EMPTY, so this is the practice folder. (After a restart, paste your path again.)"
+        return empty if self.is_practice else f"Your folder {self.folder.name}:"
+
+    def inside(self, paths: Sequence[Path], places: Sequence[int]) -> list[str]:
+        """Return the paths at these places as they are called in the folder."""
+        return [shown(paths[place].relative_to(self.folder)) for place in places]
 
     def _typed(self) -> str:
-        return self.text.value.strip().strip("\"'").strip()
+        return plain_path(self.text.value).strip()
 
     def _keep(self, change: Any) -> None:
         FolderField.last = change["new"]
@@ -124,14 +149,20 @@ class FolderField:
 
     def _say(self) -> None:
         wrong = "" if self.is_practice else complaint(Path(self._typed()).expanduser())
-        found = (
-            "The practice folder will be used." if self.is_practice else "This is a folder of folders. Run the next cell."
-        )
+        empty = "The field is empty: the practice folder will be used. After a restart of the kernel, paste your path again."
+        found = empty if self.is_practice else "This is a folder of folders. Run the next cell."
         self.sentence.value = f'<div role="{"alert" if wrong else "status"}">{html.escape(wrong or found)}</div>'
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = widgets.VBox([self.text, self.sentence])._repr_mimebundle_(**kwargs)
         return bundle | {"text/plain": "[field] The path of your folder. Run the notebook to fill it in."}
+
+
+def command_for(saved: Path, field: FolderField) -> str:
+    """Return the line for a terminal that asks a saved model; with this machine's paths where the folder is one's own."""
+    python, model = ("python", saved.name) if field.is_practice else (sys.executable, str(saved))
+    join = subprocess.list2cmdline if os.name == "nt" else shlex.join
+    return join([python, "-m", "helpers", "predict", model, "holiday.jpg"])
 
 
 def complaint(path: Path) -> str:
@@ -167,9 +198,9 @@ class UploadField:
             for path, file in zip(paths, change["new"], strict=True):
                 path.write_bytes(bytes(file["content"]))
             try:
-                lines = [_line(path.name, found) for path, found in zip(paths, self.name_photographs(paths), strict=True)]
+                lines = [_line(path, found) for path, found in zip(paths, self.name_photographs(paths), strict=True)]
             except Exception as error:  # what goes wrong in a callback would be seen by nobody
-                lines = [f"This did not work. {type(error).__name__}: {error}"]
+                lines = [f"This did not work. {type(error).__name__}: {error}".replace(f"{place}{os.sep}", "")]
         self.sentences.value = '<div role="status">' + "<br>".join(map(html.escape, lines)) + "</div>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
@@ -177,8 +208,10 @@ class UploadField:
         return bundle | {"text/plain": "[field] A button that names photographs of yours. Run the notebook to press it."}
 
 
-def _line(name: str, found: Mapping[str, Any]) -> str:
-    return f"{name}: {found['error']}" if "error" in found else f"{name}: {found['class']} ({found['probability']:.2f})"
+def _line(path: Path, found: Mapping[str, Any]) -> str:
+    if "error" in found:  # begins with the path, which is that of a copy
+        return f"{path.name} {found['error'].removeprefix(shown(path)).strip()}"
+    return f"{path.name}: {found['class']} ({found['probability']:.2f})"
 
 
 def answered(probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> tuple[float, float]:
@@ -206,9 +239,9 @@ def threshold_explorer(
         leaving = np.flatnonzero((sure >= before) & (sure < threshold))
         wrong = predicted != labels
         leaving = leaving[np.argsort(~wrong[leaving], kind="stable")]  # mistakes first
-        shown = [(index, class_names[predicted[index]], bool(wrong[index])) for index in leaving[:SHOWN]]
+        seen = [(index, class_names[predicted[index]], bool(wrong[index])) for index in leaving[:SHOWN]]
         coverage, accuracy = answered(probabilities, labels, threshold)
-        move(name, coverage, accuracy, shown)
+        move(name, coverage, accuracy, seen)
         kept = f"of these {accuracy:.2f} are right" if coverage else "so there is nothing to be right or wrong"
         change = f"{len(leaving)} are no longer answered at this step, {int(wrong[leaving].sum())} of them wrong"
         return live, f"{name}, threshold {threshold:g}: {coverage:.2f} of {len(labels)} are answered, {kept}; {change}."
@@ -219,7 +252,8 @@ def threshold_explorer(
         "place": choice("threshold", steps, value=THRESHOLDS.index(0.9), kind="time"),
     }
     guess = _guess(next(iter(answers)), answers, labels)
-    return Explorer(draw, controls, name="Below which confidence should it say nothing?", guess=guess)
+    name = "Below which confidence should it say nothing?"
+    return Explorer(draw, controls, name=name, guess=guess, photographs=True)
 
 
 def _guess(name: str, answers: Mapping[str, np.ndarray], labels: np.ndarray) -> Guess:
@@ -239,9 +273,9 @@ def _figure(
     answers: Mapping[str, np.ndarray], labels: np.ndarray, images: Any
 ) -> tuple[LiveFigure, Callable[[str, float, float, Sequence[tuple[int, str, bool]]], None]]:
     """Return the figure, and the function that moves it to a classifier, a point and the pictures that change side."""
-    figure = Figure(figsize=(9.0, 3.4), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.5))
-    right.suptitle("no longer answered at this step (red: wrong)", fontsize=9)
+    figure = Figure(figsize=(9.0, 3.8), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.3))
+    right.suptitle(f"no longer answered at this step: up to {SHOWN} (red: wrong)", fontsize=9)
     curve, grid = left.subplots(), right.subplots(2, SHOWN // 2, subplot_kw={"frame_on": False}).reshape(-1)
     for number, (name, probabilities) in enumerate(answers.items()):
         points = np.array([answered(probabilities, labels, threshold) for threshold in THRESHOLDS])
@@ -249,21 +283,21 @@ def _figure(
     curve.set(xlabel="share that is answered", ylabel="share of the answers that is right", xlim=(0, 1.03))
     curve.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=7, columnspacing=1)
     (dot,) = curve.plot([], [], "o", markersize=11, markerfacecolor="none", markeredgecolor="black", mew=2)
-    empty, pictures, titles = np.ones((64, 64, 3)), [], []
+    empty, pictures, titles = np.ones((96, 96, 3)), [], []
     for axes in grid:
         axes.set(xticks=[], yticks=[])
         pictures.append(axes.imshow(empty))
         titles.append(axes.set_title(" ", fontsize=7, weight="normal"))
 
-    def move(name: str, coverage: float, accuracy: float, shown: Sequence[tuple[int, str, bool]]) -> None:
+    def move(name: str, coverage: float, accuracy: float, seen: Sequence[tuple[int, str, bool]]) -> None:
         dot.set_data([coverage], [accuracy])
         for place, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
-            index, text, wrong = shown[place] if place < len(shown) else (None, "", False)
+            index, text, wrong = seen[place] if place < len(seen) else (None, "", False)
             picture.set_data(empty if index is None else small(int(index)))
             title.set(text=text, color="#B00020" if wrong else "black")
 
     @functools.cache
     def small(index: int) -> np.ndarray:
-        return np.asarray(Image.fromarray(np.asarray(images[index], "uint8")).resize((64, 64))) / 255.0
+        return np.asarray(Image.fromarray(np.asarray(images[index], "uint8")).resize((96, 96))) / 255.0
 
     return LiveFigure(figure, moving=[dot, *pictures, *titles]), move

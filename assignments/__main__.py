@@ -68,7 +68,10 @@ def _grade(given: argparse.Namespace) -> int:
     chosen = {name: value for name, value in vars(given).items() if name not in elsewhere}
     settings = grading.Settings(out=given.out.resolve(), **chosen)
     say = functools.partial(print, flush=True)
-    rows = grading.grade(settings, given.submissions, roster=given.roster, say=say)
+    try:
+        rows = grading.grade(settings, given.submissions, roster=given.roster, say=say)
+    except KeyboardInterrupt:
+        raise SystemExit("Stopped. Give the command again: it goes on where it was.") from None
     print(reporting.as_text(rows), end="")
     return 0
 

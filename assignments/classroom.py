@@ -106,7 +106,8 @@ def release(unit: str, course: Path, *, due: datetime.datetime | None = None) ->
     building.write(building.master(unit), source, unit)
     answer = api(configure(course)).generate_assignment(unit, force=True, create=True)
     if not answer["success"]:
-        raise RuntimeError(f"nbgrader could not make the release of {unit}: {answer.get('log') or answer.get('error')}")
+        said = answer.get("log") or answer.get("error")
+        raise SystemExit(f"nbgrader could not make the release of {unit}; try again. What it said: {said}")
     if due:
         with gradebook(course) as book:
             book.update_or_create_assignment(unit, duedate=due)

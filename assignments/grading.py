@@ -60,8 +60,7 @@ class Settings:
     def fingerprint(self, one: Submission) -> str:
         """Return a short text that changes when a submission would have to be graded again."""
         parts = [(units.HERE / room / f"{self.unit}.py").read_bytes() for room in ("source", "checks", "hidden")]
-        rules = (self.due, self.late, self.grace_minutes, self.cell_seconds, self.notebook_seconds)
-        return hashlib.sha256(b"".join(parts) + str((rules, one.fingerprint())).encode()).hexdigest()[:16]
+        return hashlib.sha256(b"".join(parts) + one.fingerprint().encode()).hexdigest()[:16]
 
 
 def grade(settings: Settings, submissions: Path, *, roster: Path | None = None, say: Any = print) -> list[dict[str, Any]]:
@@ -71,12 +70,16 @@ def grade(settings: Settings, submissions: Path, *, roster: Path | None = None, 
         say("You are root, and for root Linux does not limit processes: better grade with an account made for it.")
     units.read_checks(settings.unit)  # imported once, before the processes part
     settings.config()
-    classroom.make_course(settings.course)
-    _sweep()
-    _back_up(settings)
-    classroom.release(settings.unit, settings.course, due=settings.due)
+    reporting.read_roster(roster)
     with collecting.opened(submissions) as folder:
         found = collecting.find(folder, settings.unit)
+        if not found:
+            raise SystemExit(f"There is no submission in {submissions}. Nothing was graded, and nothing was changed.")
+        say("Preparing the grade book ...")
+        classroom.make_course(settings.course)
+        _sweep()
+        _back_up(settings)
+        classroom.release(settings.unit, settings.course, due=settings.due)
         todo = [one for one in found if settings.again or (_done(settings, one) or {"problem": "new"})["problem"]]
         say(f"{len(found)} submissions, {len(found) - len(todo)} of them graded earlier and unchanged.")
         for one, result in _side_by_side(settings, todo):

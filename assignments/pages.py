@@ -24,9 +24,10 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-body {{ font: 1rem/1.5 sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; color: #111; background: #fff }}
+body {{ font: 1rem/1.5 sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; color: #111; background: #fff;
+  overflow-wrap: anywhere }}
 pre {{ background: #f3f3f3; padding: .6rem; overflow-x: auto; white-space: pre-wrap; border-left: .3rem solid #bbb }}
-table {{ border-collapse: collapse }} td, th {{ border: 1px solid #888; padding: .2rem .6rem; text-align: left }}
+table {{ border-collapse: collapse }} td, th {{ border: 1px solid #888; padding: .2rem .4rem; text-align: left }}
 .said {{ border-left-color: #0b5394; background: #eef4fb }} img {{ max-width: 100% }}
 </style>
 </head>

@@ -43,6 +43,8 @@ def read_roster(path: Path | None) -> list[str]:
     """Return the students of a roster, the first column of a CSV; a first row that says "student" is left out."""
     if path is None:
         return []
+    if not path.is_file():
+        raise SystemExit(f"There is no roster {path}. Nothing was graded.")
     first = [row[0].strip() for row in csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))) if row]
     return [student for student in first if STUDENT.fullmatch(student) and student.lower() not in ("student", "student_id")]
 
@@ -70,6 +72,7 @@ def as_text(found: list[dict[str, Any]]) -> str:
             score = f"{row['score']:g} of {row['of']:g}" if row["score"] != "" else ""
             rest = "; ".join(str(row[column]) for column in ("waiting", "reason", "notes") if row[column])
             late = f"{row['late_hours']} hours late" if row["late_hours"] else ""
+            late += f", {row['penalty']:g} taken off" if row["penalty"] else ""
             lines.append("  " + "  ".join(filter(None, [row["student"], score, late, rest])))
     return "\n".join(lines) + "\n"
 

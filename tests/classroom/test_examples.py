@@ -115,3 +115,11 @@ def test_without_a_grade_book_there_is_nothing_to_mark(tmp_path):
     answer = run("mark", "--out", tmp_path)
     assert answer.returncode == 1 and answer.stderr.startswith("There is no grade book in ")
     assert len(answer.stderr.strip().splitlines()) == 1
+
+
+def test_nothing_is_changed_where_there_is_nothing_to_grade_or_no_roster(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for more, said in (((), "There is no submission in"), (("--roster", str(tmp_path / "none.csv")), "There is no roster")):
+        answer = run("grade", UNIT, "--submissions", tmp_path / "empty", "--out", tmp_path / "out", *more)
+        assert answer.returncode == 1 and answer.stderr.startswith(said) and len(answer.stderr.splitlines()) == 1
+        assert not (tmp_path / "out").exists()

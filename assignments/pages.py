@@ -25,10 +25,14 @@ PAGE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>
 body {{ font: 1rem/1.5 sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; color: #111; background: #fff;
-  overflow-wrap: anywhere }}
+  overflow-wrap: break-word }}
 pre {{ background: #f3f3f3; padding: .6rem; overflow-x: auto; white-space: pre-wrap; border-left: .3rem solid #bbb }}
-table {{ border-collapse: collapse }} td, th {{ border: 1px solid #888; padding: .2rem .4rem; text-align: left }}
+table {{ border-collapse: collapse; display: block; overflow-x: auto }}
+td, th {{ border: 1px solid #888; padding: .2rem .4rem; text-align: left }}
 .said {{ border-left-color: #0b5394; background: #eef4fb }} img {{ max-width: 100% }}
+@media (prefers-color-scheme: dark) {{
+  body {{ color: #eee; background: #161616 }} pre {{ background: #262626 }} .said {{ background: #16283c }}
+}}
 </style>
 </head>
 <body>

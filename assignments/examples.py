@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from assignments import building, units
+from assignments import building, collecting, units
 from assignments.units import Cell
 
 SECRET = re.compile(r"### BEGIN HIDDEN TESTS\n.*?### END HIDDEN TESTS", re.DOTALL)
@@ -40,8 +40,8 @@ class Example:
     @property
     def student(self) -> str:
         """What the report calls the student: the name of the folder, or the number in it where it is one of Moodle."""
-        moodle = re.search(r"_(\d+)_assignsubmission_", self.folder)
-        return moodle[1] if moodle else self.folder
+        moodle = collecting.MOODLE.fullmatch(self.folder)
+        return moodle["student"] if moodle else self.folder
 
     @property
     def name(self) -> str:

@@ -95,7 +95,7 @@ def _sweep() -> None:
     for room in Path(tempfile.gettempdir()).glob("wb-*-*"):
         process = room.name.split("-")[1]
         if process.isdigit() and not Path("/proc", process).exists():
-            sandbox.end(room.name)
+            sandbox.end(room)
             shutil.rmtree(room, ignore_errors=True)
 
 
@@ -180,7 +180,7 @@ class _Student:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.kill()  # also when it had no group of its own yet
             self.process.join()
-            sandbox.end(self.room.name)
+            sandbox.end(self.room)
         shutil.rmtree(self.room, ignore_errors=True)
 
     def result(self) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class SandboxedExecute(Execute):
             try:
                 return super().preprocess(nb, resources, *more)
             finally:
-                sandbox.end(self.room.parent.name)
+                sandbox.end(self.room)
 
     def create_kernel_manager(self) -> Any:
         """Return the manager of a kernel that speaks through the sandbox's folder, and not through the network."""

@@ -17,7 +17,6 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from traitlets import Dict, Instance
 
-from assignments import containers
 from helpers._machinery.weights import ASSETS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +26,7 @@ WORK, COURSE = "/assignment", "/course"  # where the code runs, and where it fin
 DISKS = ("/dev/shm", "/tmp", WORK)  # in memory
 DISK, FILE, MEMORY, PROCESSES = 256_000_000, 64_000_000, 6 << 30, 256
 NO_WEIGHTS = "No submission was graded: VGG16's weights are missing. `.venv/bin/python -m helpers weights` fetches them."
+IMAGE, LONGEST = "workbook-sandbox", 4 * 3600  # seconds after which a container that everybody has forgotten ends by itself
 PROGRAMS = {"bubblewrap": "bwrap", "podman": "podman", "docker": "docker"}
 SYSTEM = ("/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
 ENVIRONMENT = {
@@ -59,7 +59,7 @@ def require() -> None:
         package = "docker.io" if kind == "docker" else kind
         raise SandboxError(f"{REMEDY} Install {kind} (Debian and Ubuntu: apt install {package}).")
     if kind != "bubblewrap":
-        containers.make_image(kind)
+        _make_image(kind)
     with tempfile.TemporaryDirectory(prefix="wb-") as run:
         probe = [*command(Path(run), {}), f"{PREFIX}/bin/python", "-c", "import helpers, ipykernel, numpy"]
         answer = subprocess.run(probe, capture_output=True, text=True, timeout=120)
@@ -97,7 +97,7 @@ def command(run: Path, files: dict[str, Path]) -> list[str]:
     shown |= {f"{WORK}/{name}": path for name, path in files.items()}
     environment = ENVIRONMENT | {"PATH": f"{PREFIX}/bin:/usr/bin", "JUPYTER_RUNTIME_DIR": str(run)}
     environment |= {variable: f"/weights/{path.name}" for variable, path in weights.items()}
-    make = _bubblewrap if chosen() == "bubblewrap" else functools.partial(containers.command, chosen())
+    make = _bubblewrap if chosen() == "bubblewrap" else functools.partial(_container, chosen())
     return [*make(run, shown, environment), "prlimit", f"--as={MEMORY}", f"--fsize={FILE}", "--core=0"]
 
 
@@ -112,10 +112,40 @@ def _bubblewrap(run: Path, shown: dict[str, Path], environment: dict[str, str]) 
     return ["bwrap", *apart, *inside, *closed, "prlimit", f"--nproc={PROCESSES}"]
 
 
-def end(room: str) -> None:
-    """End the containers of a room that may have outlived the process that started them; bubblewrap leaves none."""
-    if chosen() != "bubblewrap":
-        containers.end(chosen(), room)
+def _container(engine: str, run: Path, shown: dict[str, Path], environment: dict[str, str]) -> list[str]:
+    """Return the same room as a container; its image is empty, so nothing is fetched: all is this machine's, read-only."""
+    user = [f"--user={os.getuid()}:{os.getgid()}"] + (["--userns=keep-id"] if engine == "podman" and os.getuid() else [])
+    apart = ["--network=none", "--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--env=HOSTNAME=room"]
+    limits = [f"--pids-limit={PROCESSES}", f"--memory={MEMORY}", f"--memory-swap={MEMORY}", f"--shm-size={DISK}"]
+    limits += ["--stop-timeout=0", "--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096"]
+    limits += [f"--tmpfs={folder}:rw,size={DISK},mode=1777" for folder in DISKS if folder != "/dev/shm"]
+    binds = [f"--volume={path}:{place}:ro" for place, path in shown.items()] + [f"--volume={run}:{run}:rw"]
+    told = [f"--env={name}={value}" for name, value in environment.items()]
+    names = ["--rm", f"--label={IMAGE}", f"--name={_name(run)}"]
+    inside = ["timeout", "--signal=KILL", str(LONGEST)]
+    return [engine, "run", *names, *user, *apart, *limits, *binds, *told, f"--workdir={WORK}", IMAGE, *inside]
+
+
+def _make_image(engine: str) -> None:
+    """Make the empty image unless it is there; whatever goes wrong shows in the first container."""
+    if subprocess.run([engine, "image", "inspect", IMAGE], capture_output=True).returncode:
+        subprocess.run([engine, "import", "-", IMAGE], input=bytes(10_240), capture_output=True)  # a tar with no file
+
+
+def _name(folder: Path) -> str:
+    return re.sub(r"[^a-zA-Z0-9_.]+", "-", str(folder)).strip("-")
+
+
+def end(folder: Path) -> None:
+    """End the containers whose kernels talk through a folder, or one in it, if any outlived who started them.
+
+    bubblewrap leaves none.
+    """
+    if (engine := chosen()) == "bubblewrap":
+        return
+    found = subprocess.run([engine, "ps", "-aq", f"--filter=name=^{_name(folder)}"], capture_output=True, text=True)
+    if names := found.stdout.split():
+        subprocess.run([engine, "rm", "--force", *names], capture_output=True)
 
 
 class Kernels(KernelSpecManager):

@@ -3,7 +3,6 @@
 import ast
 import functools
 import re
-import tomllib
 import zipfile
 
 import course
@@ -11,11 +10,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from assignments import building, collecting, reporting, units, wire
+from assignments import building, collecting, examples, reporting, units, wire
 
 UNITS, UNIT = units.names(), "mlp_and_backpropagation"  # where one is enough
 unit_names = pytest.mark.parametrize("unit", UNITS)
-WRONG = {unit: tomllib.loads((units.HERE / "wrong_answers" / f"{unit}.toml").read_text(encoding="utf-8")) for unit in UNITS}
+WRONG = {unit: examples.wrong_answers(unit) for unit in UNITS}
 ROWS = [(unit, task, row) for unit in UNITS for task, rows in WRONG[unit].items() for row in rows]
 
 

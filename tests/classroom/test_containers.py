@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from assignments import containers, sandbox, units
+from assignments import sandbox, units
 
 from . import submissions
 from .submissions import ROWS, UNIT
@@ -57,5 +57,19 @@ def test_hostile_submissions_in_containers(engine, monkeypatch, tmp_path):
     assert grade(tmp_path / "in", tmp_path / "out", "--sandbox", engine).returncode == 0
     found = report(tmp_path / "out")
     assert len(rows) == len(CHOSEN) and not [row.name for row in rows if not _fits(found[row.name], row.outcome)], found
-    left = subprocess.run([engine, "ps", "-aq", f"--filter=label={containers.IMAGE}"], capture_output=True, text=True)
+    left = subprocess.run([engine, "ps", "-aq", f"--filter=label={sandbox.IMAGE}"], capture_output=True, text=True)
     assert left.returncode == 0 and not left.stdout
+
+
+def test_a_room_ends_its_own_containers_and_no_others(monkeypatch, tmp_path):
+    engine = tmp_path / "podman"
+    engine.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n[ "$1" = ps ] && echo 17\n')
+    engine.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("WORKBOOK_SANDBOX", "podman")
+    command = sandbox.command(tmp_path / "wb-1-a" / "wb-kernel", {})
+    [name] = [part.removeprefix("--name=") for part in command if part.startswith("--name=")]
+    sandbox.end(tmp_path / "wb-1-a")
+    asked = (tmp_path / "asked").read_text().splitlines()
+    wanted = asked[0].partition("name=^")[2]
+    assert name.startswith(wanted) and wanted.endswith("wb-1-a") and asked[1] == "rm --force 17"

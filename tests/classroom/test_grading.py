@@ -14,14 +14,13 @@ import subprocess
 import tempfile
 import threading
 import time
-import tomllib
 from pathlib import Path
 
 import course
 import nbformat
 import pytest
 
-from assignments import units
+from assignments import examples, units
 
 from . import submissions
 from .submissions import FULL, OTHERS, ROWS, UNIT, Row
@@ -245,7 +244,7 @@ def _search_by_nbgrader(course_folder: Path) -> None:
 def test_wrong_answers_get_their_marks_through_nbgrader(unit, tmp_path):
     """Row k of every task is in submission k: its points make the mark, its words are on the page. Of slow units, two."""
     given, wanted = build(unit, tmp_path / "built"), {}
-    rows = tomllib.loads((units.HERE / "wrong_answers" / f"{unit}.toml").read_text(encoding="utf-8"))
+    rows = examples.wrong_answers(unit)
     full = sum(check.points for check in units.read_checks(unit).values())
     source = (units.HERE / "source" / f"{unit}.py").read_text(encoding="utf-8")
     most = 2 if re.search("keras|load_vgg16", source) else max(map(len, rows.values()))
